@@ -1,0 +1,47 @@
+# Everything runs in ./.venv, which `make setup` fills from the lock files (versions and hashes).
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.ready
+
+.PHONY: help setup demo test test-live test-live-slurm lint types imports unit lock build clean
+
+help:  ## what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
+
+setup: $(STAMP)  ## set up ./.venv with locked versions
+
+$(STAMP): lock/dev.txt pyproject.toml scripts/setup
+	scripts/setup $(VENV)
+	@touch $@
+
+demo: $(STAMP)  ## the main job from request to answer, on an embedded Waldur
+	@$(BIN)/waldur-import-agent demo
+
+test: $(STAMP) lint types imports unit  ## all that needs no outside service
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(STAMP)
+	$(BIN)/mypy
+
+imports: $(STAMP)
+	$(BIN)/lint-imports
+
+unit: $(STAMP)
+	$(BIN)/pytest -n 2 --cov --cov-report=term tests --ignore=tests/live
+
+test-live: test-live-slurm  ## all live suites
+
+test-live-slurm: $(STAMP)  ## real SLURM daemons (root on Debian 12: installs and starts what it needs)
+	$(BIN)/pytest tests/live/slurm
+
+lock: $(STAMP)  ## renew the lock files: newest versions, with hashes, without addresses
+	scripts/lock $(BIN)/uv
+
+build: $(STAMP)  ## sdist and wheel in dist/
+	$(BIN)/python -m build
+
+clean:  ## remove what was made
+	rm -rf $(VENV) dist build .lab .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,273 @@
+"""The words of this product as data: what was found, where it belongs, what Waldur knows, what is to be done.
+
+Frozen dataclasses, no I/O. UUIDs are strings of 32 hexadecimal digits, as Waldur sends them.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, TypeAlias
+
+Attribute: TypeAlias = str | int | float | bool
+Limit: TypeAlias = int | float | None
+
+
+# --- what a scanner yields
+
+
+@dataclass(frozen=True, slots=True)
+class Ancestor:
+    """Something above a found resource on the backend: a parent account, a domain."""
+
+    backend_id: str
+    name: str
+    attributes: Mapping[str, Attribute] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class FoundResource:
+    """One thing on the backend that Waldur could import.
+
+    `parents` starts with the nearest. `limits` are in the backend's own units, the keys are the backend's own names;
+    None is a limit that the backend states to be infinite, a missing key one that is not set. `problems` say what of
+    this resource could not be read: it is reported without that part.
+    """
+
+    backend_id: str
+    name: str
+    kind: str
+    parents: tuple[Ancestor, ...] = ()
+    attributes: Mapping[str, Attribute] = field(default_factory=dict)
+    limits: Mapping[str, Limit] = field(default_factory=dict)
+    user_count: int | None = None
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What one look at the backend gave.
+
+    `excluded` maps the ids of what is there but not offered (left out by a filter, say) to the reason: a record of
+    such a thing is kept, since it has not gone. `complete` is false when a part was denied or unreachable; then
+    nothing may be concluded from what is missing, and `warnings` says which part.
+    """
+
+    resources: tuple[FoundResource, ...]
+    warnings: tuple[str, ...] = ()
+    complete: bool = True
+    excluded: Mapping[str, str] = field(default_factory=dict)
+
+
+# --- where a found resource belongs
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A Waldur project, as far as placement needs it."""
+
+    uuid: str
+    slug: str
+    name: str
+    backend_id: str = ""
+    customer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """The project of a found resource with what led to it, or None with the reason why there is none."""
+
+    project: Project | None
+    why: str
+
+
+# --- what Waldur knows
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """How one of the offering's components is fed from a limit of the backend: backend = Waldur x unit_factor."""
+
+    limit: str
+    unit_factor: float = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Offering:
+    """What the plan needs to know of the offering.
+
+    `components` are its component types. `backend_id_pattern` is the regular expression that an id must match as a
+    whole before Waldur imports it (backend_id_rules.format.regex), or empty; `backend_id_hint` is its description.
+    """
+
+    uuid: str
+    name: str
+    components: frozenset[str]
+    backend_id_pattern: str = ""
+    backend_id_hint: str = ""
+
+
+MARKER_KEY = "import_agent"
+"""Where in a record's backend_metadata the marker stands."""
+
+
+@dataclass(frozen=True, slots=True)
+class Marker:
+    """Whose a record is and what it says: Waldur keeps no owner, so the record carries it.
+
+    `instance` is a setting, since it must outlive a host or a container. `content` is the hash of what decides over a
+    refresh. The rest is provenance.
+    """
+
+    instance: str
+    content: str
+    host: str
+    version: str
+    run: str
+    written: datetime
+
+    def to_json(self) -> dict[str, str]:
+        """The form that stands in backend_metadata."""
+        return {
+            "instance": self.instance,
+            "content": self.content,
+            "host": self.host,
+            "version": self.version,
+            "run": self.run,
+            "written": self.written.isoformat(),
+        }
+
+    @classmethod
+    def from_metadata(cls, metadata: object) -> "Marker | None":
+        """The marker in a record's backend_metadata, or None where there is none that can be read."""
+        found = metadata.get(MARKER_KEY) if isinstance(metadata, Mapping) else None
+        if not isinstance(found, Mapping):
+            return None
+        try:
+            texts = {key: found[key] for key in ("instance", "content", "host", "version", "run")}
+            written = datetime.fromisoformat(found["written"])
+        except (KeyError, TypeError, ValueError):
+            return None
+        if not all(isinstance(text, str) for text in texts.values()):
+            return None
+        return cls(**texts, written=written)
+
+
+@dataclass(frozen=True, slots=True)
+class KnownRecord:
+    """A record that Waldur has, as far as the plan compares it."""
+
+    uuid: str
+    backend_id: str
+    name: str
+    project_uuid: str
+    created: datetime
+    marker: Marker | None
+
+
+@dataclass(frozen=True, slots=True)
+class KnownResource:
+    """A marketplace resource of the offering."""
+
+    uuid: str
+    backend_id: str
+    name: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """All that Waldur has of an offering."""
+
+    records: tuple[KnownRecord, ...] = ()
+    resources: tuple[KnownResource, ...] = ()
+
+
+# --- what is to be done
+
+
+@dataclass(frozen=True, slots=True)
+class WantedRecord:
+    """A record as it should stand in Waldur; `metadata` is without the marker, `content` is its hash.
+
+    `notes` tell what of the resource's limits does not reach Waldur, and its problems.
+    """
+
+    backend_id: str
+    name: str
+    project: Project
+    metadata: Mapping[str, Any]
+    content: str
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Refresh:
+    """Replace `old` by `wanted`: Waldur knows no update."""
+
+    old: KnownRecord
+    wanted: WantedRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """Delete one of our records, and why."""
+
+    record: KnownRecord
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What stays as it is in Waldur, and why."""
+
+    backend_id: str
+    name: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A found resource that is not reported, and why."""
+
+    resource: FoundResource
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a round does with the records of one offering.
+
+    `surplus` goes before all else, `withdraw` after all else. `held` are withdrawals that the guard does not allow;
+    `held_why` then says so.
+    """
+
+    report: tuple[WantedRecord, ...] = ()
+    refresh: tuple[Refresh, ...] = ()
+    surplus: tuple[Removal, ...] = ()
+    withdraw: tuple[Removal, ...] = ()
+    held: tuple[Removal, ...] = ()
+    held_why: str = ""
+    keep: tuple[Kept, ...] = ()
+    unplaced: tuple[LeftOut, ...] = ()
+    skipped: tuple[LeftOut, ...] = ()
+    excluded: Mapping[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def writes(self) -> bool:
+        """Whether carrying out the plan changes anything in Waldur."""
+        return bool(self.report or self.refresh or self.surplus or self.withdraw)
+
+    def counts(self) -> dict[str, int]:
+        """How many of each, in the order in which they are told."""
+        parts: dict[str, Sequence[object]] = {
+            "reported": self.report,
+            "refreshed": self.refresh,
+            "withdrawn": self.withdraw,
+            "removed as surplus": self.surplus,
+            "kept": self.keep,
+            "unplaced": self.unplaced,
+            "skipped": self.skipped,
+            "held back": self.held,
+        }
+        return {name: len(items) for name, items in parts.items()}

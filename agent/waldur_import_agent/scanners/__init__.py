@@ -1,0 +1,1 @@
+"""Scanners: each reads one kind of backend and yields found resources."""

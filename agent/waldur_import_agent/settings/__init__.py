@@ -1,0 +1,1 @@
+"""The settings: their models, and reading them from one YAML file and the environment."""

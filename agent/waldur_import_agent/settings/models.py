@@ -1,0 +1,255 @@
+"""The settings tree. Each field's description is its documentation: the example file and the reference come from it.
+
+Values never stand in error texts, and unknown keys are errors.
+"""
+
+import re
+from pathlib import Path
+from string import Formatter
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+
+DURATION = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>ms|s|m|h|d)?")
+SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, None: 1.0}
+
+
+def parse_duration(value: Any) -> Any:
+    """Seconds from `90`, `90s`, `1.5m`, `2h`, `1d` or `500ms`; anything else is left for the type check to refuse."""
+    if not isinstance(value, str):
+        return value
+    match = DURATION.fullmatch(value.strip())
+    if match is None:
+        raise ValueError("a duration is a number with ms, s, m, h or d, like 30s")
+    return float(match["number"]) * SECONDS[match["unit"]]
+
+
+def parse_uuid(value: Any) -> Any:
+    """A UUID with or without dashes as 32 hexadecimal digits."""
+    try:
+        return UUID(str(value)).hex
+    except ValueError:
+        raise ValueError("this is not a UUID") from None
+
+
+def check_url(value: str) -> str:
+    """The base URL of Waldur, `/api` at its end, without a trailing slash.
+
+    A URL with a user name or password is refused: URLs are logged.
+    """
+    parts = urlsplit(value.strip())
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("this is not a URL that begins with https:// or http://")
+    if "@" in parts.netloc:
+        raise ValueError("a URL must not carry a user name or a password: put the token into token_file")
+    if parts.query or parts.fragment:
+        raise ValueError("the URL must end with the path: no ? and no #")
+    path = parts.path.rstrip("/")
+    if not path.endswith("/api"):
+        path += "/api"
+    return f"{parts.scheme}://{parts.netloc}{path}"
+
+
+def check_pattern(value: str) -> str:
+    """A regular expression that compiles."""
+    try:
+        re.compile(value)
+    except re.error as error:
+        raise ValueError(f"this is not a regular expression: {error}") from None
+    return value
+
+
+def check_template(value: str) -> str:
+    """A text with {names} in braces: no attribute access, no conversions."""
+    try:
+        fields = list(Formatter().parse(value))
+    except ValueError as error:
+        raise ValueError(f"this is not a pattern: {error}") from None
+    for _, name, specification, conversion in fields:
+        if name is not None and (not re.fullmatch(r"\w+", name) or specification or conversion):
+            raise ValueError("a pattern holds plain names in braces, like {name}")
+    return value
+
+
+Duration = Annotated[float, BeforeValidator(parse_duration), Field(gt=0)]
+HexUuid = Annotated[str, BeforeValidator(parse_uuid)]
+WaldurUrl = Annotated[str, AfterValidator(check_url)]
+Pattern = Annotated[str, AfterValidator(check_pattern)]
+Template = Annotated[str, AfterValidator(check_template)]
+
+
+class Model(BaseModel):
+    """The base of all parts."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class Retry(Model):
+    """How hard to try one kind of call: both the count and the time bound it."""
+
+    attempts: int = Field(ge=1, description="how often to send it at the most")
+    within: Duration = Field(description="how long to try at the most")
+    wait_min: Duration = Field(default=0.5, description="the first wait is at most this long (full jitter)")
+    wait_max: Duration = Field(default=30.0, description="no wait is longer than this, unless Waldur asks for it")
+
+
+class Effort(Model):
+    """How hard to try, per kind of call to Waldur."""
+
+    read: Retry = Field(
+        default=Retry(attempts=3, within=20.0, wait_max=8.0), description="reading: lists and single objects"
+    )
+    claim: Retry = Field(
+        default=Retry(attempts=1, within=15.0),
+        description="start_processing, and deleting: sent once, what became of it is looked up",
+    )
+    create: Retry = Field(
+        default=Retry(attempts=5, within=90.0),
+        description="creating a record: before it is sent again it is looked up",
+    )
+    finish: Retry = Field(
+        default=Retry(attempts=12, within=600.0, wait_min=2.0, wait_max=60.0),
+        description="set_done and set_erred: losing one would leave the request in Processing",
+    )
+    retry_after_max: Duration = Field(default=600.0, description="the longest Retry-After that is obeyed")
+
+
+class Waldur(Model):
+    """Where Waldur is and how to speak to it."""
+
+    url: WaldurUrl = Field(description="address of Waldur, with or without /api at the end")
+    token_file: Path | None = Field(
+        default=None, description="file with the token (or personal access token) in its first line; read again each round"
+    )
+    token: SecretStr | None = Field(default=None, description="the token itself; token_file is the better place")
+    ca_file: Path | None = Field(default=None, description="certificates (PEM) to trust instead of the system's")
+    client_certificate: Path | None = Field(default=None, description="client certificate (PEM), if the proxy asks for one")
+    client_key: Path | None = Field(default=None, description="its key (PEM), if not in the same file")
+    accept_any_certificate: bool = Field(
+        default=False, description="do not verify Waldur's certificate: anybody on the way can read the token"
+    )
+    proxy: str | None = Field(
+        default=None, description="HTTP(S) or SOCKS proxy; default: HTTPS_PROXY and NO_PROXY of the environment"
+    )
+    connect_timeout: Duration = Field(default=10.0, description="how long to wait for a connection")
+    read_timeout: Duration = Field(default=30.0, description="how long to wait for an answer")
+    page_size: int = Field(default=300, ge=1, le=300, description="rows per page of a list; Waldur's maximum is 300")
+    creates_in_flight: int = Field(default=8, ge=1, le=64, description="how many records are created at the same time")
+    effort: Effort = Field(default=Effort(), description="retries per kind of call")
+
+    @model_validator(mode="after")
+    def _one_token(self) -> "Waldur":
+        if (self.token is None) == (self.token_file is None):
+            raise ValueError("exactly one of token_file and token is needed")
+        return self
+
+
+class Rule(Model):
+    """One placement rule: where its pattern matches, it decides."""
+
+    source: str = Field(
+        default="parent",
+        alias="from",
+        pattern=r"^(?:(?:parent|ancestor)(?:\.\w+)?|\w+)$",
+        description="text to look at: an attribute of the resource (name, organization, ...), parent[.attribute] or "
+        "ancestor[.attribute] (the nearest one that matches)",
+    )
+    match: Pattern = Field(description="regular expression, searched; its named groups are for `value`")
+    by: Literal["slug", "backend_id", "uuid"] = Field(
+        default="slug", description="what of the project `value` names: slug, backend_id or uuid"
+    )
+    value: Template = Field(description="pattern of the project's slug, backend_id or UUID, with {groups} of `match`")
+
+    @model_validator(mode="after")
+    def _groups_exist(self) -> "Rule":
+        groups = re.compile(self.match).groupindex
+        unknown = sorted({name for _, name, _, _ in Formatter().parse(self.value) if name and name not in groups})
+        if unknown:
+            raise ValueError(f"`value` names {', '.join(unknown)}, which is no named group of `match`")
+        return self
+
+
+class Projects(Model):
+    """How a found resource gets its project: the overrides first, then the rules in their order."""
+
+    rules: tuple[Rule, ...] = Field(default=(), description="first match decides")
+    overrides_file: Path | None = Field(
+        default=None, description="CSV with the columns backend_id and project (slug or UUID); read again each round"
+    )
+
+
+class ComponentMapping(Model):
+    """Which limit of the backend feeds one component of the offering."""
+
+    source: str = Field(alias="from", min_length=1, description="the backend's name of the limit, like GrpTRESMins.cpu")
+    unit_factor: float = Field(default=1, gt=0, description="backend value = Waldur value x unit_factor (truncated)")
+
+
+class Record(Model):
+    """What a record in Waldur looks like."""
+
+    name: Template = Field(
+        default="{name}", description="pattern of the name, with {attributes} of the found resource; it becomes the resource's"
+    )
+    description: Template = Field(default="{description}", description="pattern of the description in the metadata")
+
+
+class Withdraw(Model):
+    """When records of what has gone from the backend may be withdrawn; more than both bounds is held back."""
+
+    enabled: bool = Field(default=True, description="withdraw at all")
+    max_percent: float = Field(default=30, ge=0, le=100, description="percent of this agent's records per round")
+    min_count: int = Field(default=5, ge=0, description="as many are always allowed")
+
+
+class OfferingSettings(Model):
+    """One offering and the scanner that looks at its backend."""
+
+    uuid: HexUuid = Field(description="UUID of the offering in Waldur")
+    scanner: dict[str, Any] = Field(description="`type` names the scanner, the other keys are its own")
+    scan_timeout: Duration = Field(default=600.0, description="how long a scan may take, its retries included")
+    projects: Projects = Field(default=Projects(), description="placement")
+    components: dict[str, ComponentMapping] = Field(
+        default={}, description="component type of the offering: which limit of the backend feeds it"
+    )
+    record: Record = Field(default=Record(), description="name and description of the records")
+    withdraw: Withdraw = Field(default=Withdraw(), description="guard on withdrawals")
+    take_over: bool = Field(
+        default=False, description="treat records that this agent did not write as its own (for moving in)"
+    )
+    unplaced_is_error: bool = Field(
+        default=False, description="end the request Erred, not Done, when only some resources could not be placed"
+    )
+
+    @model_validator(mode="after")
+    def _scanner_has_type(self) -> "OfferingSettings":
+        if not isinstance(self.scanner.get("type"), str):
+            raise ValueError("scanner.type is missing: the name of a scanner, like slurm")
+        return self
+
+
+class Settings(Model):
+    """The whole configuration."""
+
+    waldur: Waldur = Field(description="where Waldur is")
+    offerings: tuple[OfferingSettings, ...] = Field(min_length=1, description="the offerings to answer for")
+    instance: str = Field(
+        default="default",
+        pattern=r"^[\w.-]{1,64}$",
+        description="whose the records are: keep it when the agent moves to another host",
+    )
+    poll_interval: Duration = Field(default=30.0, description="how often to ask Waldur for requests")
+    grace: Duration = Field(default=60.0, description="how long a running round may go on after the first stop signal")
+    state_dir: Path = Field(default=Path("/var/lib/waldur-import-agent"), description="the journal's directory")
+    lock_dir: Path = Field(
+        default=Path("/run/lock/waldur-import-agent"), description="lock files; the same for all agents of a host"
+    )
+
+    @model_validator(mode="after")
+    def _offerings_differ(self) -> "Settings":
+        uuids = [offering.uuid for offering in self.offerings]
+        if len(set(uuids)) != len(uuids):
+            raise ValueError("two offerings have the same uuid")
+        return self

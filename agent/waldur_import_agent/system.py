@@ -1,0 +1,123 @@
+"""What the agent asks of the operating system: the time, waiting, and child processes that cannot outlive a round."""
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from waldur_import_agent.errors import AgentError
+
+KILL_WAIT = 5.0
+"""Seconds to wait for a killed process group before it is left to the init process."""
+CHUNK = 1 << 16
+
+
+def now() -> datetime:
+    """The current time in UTC."""
+    return datetime.now(tz=UTC)
+
+
+async def wait_for_event(event: asyncio.Event, seconds: float) -> bool:
+    """Wait until `event` is set, `seconds` at the most; whether it was set."""
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        return event.is_set()
+    return True
+
+
+class ProcessError(AgentError):
+    """A child process could not be started, did not end in time, or printed more than it may."""
+
+
+class ProcessNotStartedError(ProcessError):
+    """The program is missing or may not be executed."""
+
+
+class ProcessTimedOutError(ProcessError):
+    """The program did not end in time and was killed with all that it had started."""
+
+
+class ProcessOutputError(ProcessError):
+    """The program printed more than it may and was killed with all that it had started."""
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """A process that ended by itself."""
+
+    argv: Sequence[str]
+    returncode: int
+    stdout: bytes
+    stderr: bytes
+
+
+async def run_process(
+    argv: Sequence[str],
+    *,
+    timeout: float,  # noqa: ASYNC109 - the time is part of the error's text, and the group must be killed inside
+    output_limit: int,
+    environment: Mapping[str, str],
+) -> Completed:
+    """Run a program to its end, in a process group of its own, with nothing on its standard input.
+
+    `timeout` is in seconds; `output_limit` is in bytes and holds for stdout and stderr each. Whatever happens, a
+    cancellation too, the whole process group is gone afterwards: a grandchild would otherwise hold the pipes open.
+
+    Raises ProcessNotStartedError, ProcessTimedOutError or ProcessOutputError.
+    """
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *argv,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env=dict(environment),
+            start_new_session=True,
+        )
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ProcessNotStartedError(f"{argv[0]} could not be started: {reason}") from error
+    assert process.stdout is not None  # noqa: S101 - for the type checker: both are pipes
+    assert process.stderr is not None  # noqa: S101
+    try:
+        async with asyncio.timeout(timeout), asyncio.TaskGroup() as group:
+            stdout = group.create_task(_read_capped(process.stdout, output_limit))
+            stderr = group.create_task(_read_capped(process.stderr, output_limit))
+            returncode = group.create_task(process.wait())
+    except TimeoutError as error:
+        raise ProcessTimedOutError(f"{' '.join(argv)} did not end within {timeout:g} seconds and was killed") from error
+    except ExceptionGroup as group_error:
+        if group_error.subgroup(_TooMuchError) is None:
+            raise
+        raise ProcessOutputError(
+            f"{' '.join(argv)} printed more than {output_limit} bytes and was killed"
+        ) from group_error
+    finally:
+        await _kill_group(process)
+    return Completed(argv, returncode.result(), stdout.result(), stderr.result())
+
+
+class _TooMuchError(Exception):
+    """More output than allowed."""
+
+
+async def _read_capped(stream: asyncio.StreamReader, limit: int) -> bytes:
+    chunks = bytearray()
+    while chunk := await stream.read(CHUNK):
+        chunks += chunk
+        if len(chunks) > limit:
+            raise _TooMuchError
+    return bytes(chunks)
+
+
+async def _kill_group(process: asyncio.subprocess.Process) -> None:
+    """Kill what is left of the group and wait for the process, so that no zombie stays."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    with contextlib.suppress(TimeoutError):
+        await asyncio.shield(asyncio.wait_for(process.wait(), KILL_WAIT))
