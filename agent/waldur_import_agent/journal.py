@@ -1,0 +1,289 @@
+"""What this agent has claimed, and how each round ended: SQLite in the state directory.
+
+Waldur keeps no owner of a request, so the journal is what tells this agent's own claims from another's after a crash.
+A rollback journal and synchronous=EXTRA: a claim must be on disk before start_processing is sent, and write-ahead
+logging would need write access for readers and fails on NFS (https://www.sqlite.org/wal.html).
+"""
+
+import json
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from waldur_import_agent.errors import StateError
+from waldur_import_agent.system import now
+
+SCHEMA_VERSION = 1
+ROUNDS_KEPT = 100
+"""Rounds of one offering that are kept with their reasons."""
+BUSY_SECONDS = 10.0
+"""How long to wait for another process (a `history` command, say) that holds the file."""
+
+SCHEMA = """
+CREATE TABLE claim (
+    request TEXT PRIMARY KEY,
+    offering TEXT NOT NULL,
+    phase TEXT NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    intended TEXT NOT NULL
+);
+CREATE TABLE round (
+    run TEXT PRIMARY KEY,
+    offering TEXT NOT NULL,
+    started TEXT NOT NULL,
+    finished TEXT NOT NULL,
+    outcome TEXT NOT NULL,
+    message TEXT NOT NULL,
+    requests TEXT NOT NULL,
+    counts TEXT NOT NULL
+);
+CREATE INDEX round_offering ON round (offering, started);
+CREATE TABLE reason (
+    run TEXT NOT NULL REFERENCES round (run) ON DELETE CASCADE,
+    backend_id TEXT NOT NULL,
+    action TEXT NOT NULL,
+    why TEXT NOT NULL
+);
+CREATE INDEX reason_run ON reason (run);
+"""
+
+
+class Phase(StrEnum):
+    """How far a claim has come; after a crash every phase means: ask Waldur, then scan again."""
+
+    INTENDED = "intended"
+    """About to send start_processing, or its answer was lost."""
+    CLAIMED = "claimed"
+    """Waldur said yes."""
+    FINISHING = "finishing"
+    """The outcome is known and is being told to Waldur."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A request that this agent has claimed, or was about to."""
+
+    request: str
+    offering: str
+    phase: Phase
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a found resource was not reported."""
+
+    backend_id: str
+    action: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """How a round that answered requests ended."""
+
+    run: str
+    offering: str
+    started: datetime
+    finished: datetime
+    outcome: str
+    message: str
+    requests: Sequence[str]
+    counts: Mapping[str, int]
+
+
+class Journal:
+    """The journal of one state directory. Every method that changes it returns only when the change is on disk."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        self._connection = connection
+        self._path = path
+
+    @classmethod
+    def open(cls, directory: Path) -> Self:
+        """Open the journal in `directory`, which is made if it is missing.
+
+        Raises StateError where the directory or the file cannot be used: another user's, read-only, corrupt, or
+        written by a newer release.
+        """
+        path = directory / "journal.sqlite3"
+        try:
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            path.touch(mode=0o600)
+        except OSError as error:
+            raise StateError(
+                f"the state directory {directory} cannot be used: {error.strerror}",
+                remedy=f"It must be writable for this user (uid {os.getuid()}): see state_dir in the configuration",
+            ) from error
+        connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
+        journal = cls(connection, path)
+        try:
+            with journal._errors():
+                connection.execute("PRAGMA journal_mode = DELETE")
+                connection.execute("PRAGMA synchronous = EXTRA")
+                connection.execute("PRAGMA foreign_keys = ON")
+                journal._prepare()
+        except BaseException:
+            connection.close()
+            raise
+        return journal
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._connection.close()
+
+    # --- claims
+
+    def intend(self, request: str, offering: str) -> None:
+        """Note that start_processing is about to be sent for `request`."""
+        with self._write() as connection:
+            connection.execute(
+                "INSERT INTO claim (request, offering, phase, intended) VALUES (?, ?, ?, ?)"
+                " ON CONFLICT (request) DO NOTHING",
+                (request, offering, Phase.INTENDED, now().isoformat()),
+            )
+
+    def set_phase(self, requests: Iterable[str], phase: Phase) -> None:
+        """Note how far these claims have come."""
+        with self._write() as connection:
+            connection.executemany(
+                "UPDATE claim SET phase = ? WHERE request = ?", [(phase, request) for request in requests]
+            )
+
+    def count_attempt(self, requests: Iterable[str], step: int = 1) -> None:
+        """Count one more attempt at these claims, before its scan; `step` -1 takes it back."""
+        with self._write() as connection:
+            connection.executemany(
+                "UPDATE claim SET attempts = max(0, attempts + ?) WHERE request = ?",
+                [(step, request) for request in requests],
+            )
+
+    def forget(self, request: str) -> None:
+        """Note that `request` is finished, gone or another's."""
+        with self._write() as connection:
+            connection.execute("DELETE FROM claim WHERE request = ?", (request,))
+
+    def claims(self, offering: str) -> list[Claim]:
+        """The claims of an offering, the oldest first."""
+        with self._errors():
+            rows = self._connection.execute(
+                "SELECT request, offering, phase, attempts FROM claim WHERE offering = ? ORDER BY intended", (offering,)
+            ).fetchall()
+        return [Claim(request, offering, Phase(phase), attempts) for request, offering, phase, attempts in rows]
+
+    # --- rounds
+
+    def record_round(self, ended: Round, reasons: Iterable[Reason]) -> None:
+        """Keep how a round ended; of each offering the last 100 are kept."""
+        with self._write() as connection:
+            connection.execute(
+                "INSERT OR REPLACE INTO round VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    ended.run,
+                    ended.offering,
+                    ended.started.isoformat(),
+                    ended.finished.isoformat(),
+                    ended.outcome,
+                    ended.message,
+                    json.dumps(list(ended.requests)),
+                    json.dumps(dict(ended.counts)),
+                ),
+            )
+            connection.executemany(
+                "INSERT INTO reason VALUES (?, ?, ?, ?)",
+                [(ended.run, reason.backend_id, reason.action, reason.why) for reason in reasons],
+            )
+            connection.execute(
+                "DELETE FROM round WHERE offering = ?1 AND run NOT IN"
+                " (SELECT run FROM round WHERE offering = ?1 ORDER BY started DESC LIMIT ?2)",
+                (ended.offering, ROUNDS_KEPT),
+            )
+
+    def rounds(self, offering: str) -> list[Round]:
+        """The rounds of an offering that are kept, the newest first."""
+        with self._errors():
+            rows = self._connection.execute(
+                "SELECT run, offering, started, finished, outcome, message, requests, counts FROM round"
+                " WHERE offering = ? ORDER BY started DESC",
+                (offering,),
+            ).fetchall()
+        return [
+            Round(
+                run,
+                offering,
+                datetime.fromisoformat(started),
+                datetime.fromisoformat(finished),
+                outcome,
+                message,
+                json.loads(requests),
+                json.loads(counts),
+            )
+            for run, offering, started, finished, outcome, message, requests, counts in rows
+        ]
+
+    def reasons(self, run: str) -> list[Reason]:
+        """Why resources were not reported in a round."""
+        with self._errors():
+            rows = self._connection.execute(
+                "SELECT backend_id, action, why FROM reason WHERE run = ? ORDER BY rowid", (run,)
+            ).fetchall()
+        return [Reason(*row) for row in rows]
+
+    # --- inside
+
+    def _prepare(self) -> None:
+        if self._version() == 0:
+            with self._write() as connection:
+                if self._version() == 0:  # nobody else was faster
+                    for statement in SCHEMA.split(";"):
+                        connection.execute(statement)
+                    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        version = self._version()
+        if version != SCHEMA_VERSION:
+            raise StateError(
+                f"the journal {self._path} has schema version {version}, this release knows {SCHEMA_VERSION}",
+                remedy="A newer release wrote it: install that again, or move the file away while no request is Processing",
+            )
+
+    def _version(self) -> int:
+        version: int = self._connection.execute("PRAGMA user_version").fetchone()[0]
+        return version
+
+    @contextmanager
+    def _write(self) -> Iterator[sqlite3.Connection]:
+        with self._errors():
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            broken = isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError)
+            remedy = (
+                "Move it away; requests that this agent left in Processing must then be ended by hand"
+                if broken
+                else "Look for a full disk, a read-only file system or the permissions of the state directory"
+            )
+            raise StateError(f"the journal {self._path} cannot be used: {error}", remedy=remedy) from error

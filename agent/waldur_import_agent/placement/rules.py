@@ -1,0 +1,100 @@
+"""Placement is pure: the overrides first, then the rules in their order. The first rule that matches decides."""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+from waldur_import_agent.placement.overrides import Overrides
+from waldur_import_agent.records import Ancestor, FoundResource, Placement, Project
+from waldur_import_agent.settings.models import Rule
+
+SHOWN_CANDIDATES = 4
+"""How many of several projects with the same slug are named."""
+
+
+class ProjectIndex:
+    """The projects that the token can see, by each of the ways in which a rule may name one."""
+
+    def __init__(self, projects: Iterable[Project]) -> None:
+        self._by: dict[str, dict[str, list[Project]]] = {"slug": {}, "backend_id": {}, "uuid": {}}
+        self._count = 0
+        for project in projects:
+            self._count += 1
+            for way, value in (("slug", project.slug), ("backend_id", project.backend_id), ("uuid", project.uuid)):
+                if value:
+                    self._by[way].setdefault(value, []).append(project)
+
+    def find(self, way: str, value: str, why: str) -> Placement:
+        """The one project that `value` names by `way` (slug, backend_id or uuid), or the reason why there is none."""
+        if way == "uuid":
+            value = value.replace("-", "").lower()
+        if not value:
+            return Placement(None, f"{why} gives an empty {way}")
+        found = self._by[way].get(value, [])
+        if len(found) == 1:
+            return Placement(found[0], f"{why} gives {way} {value!r}")
+        if found:
+            names = [f"{project.name} ({project.customer}) {project.uuid}" for project in found[:SHOWN_CANDIDATES]]
+            return Placement(
+                None,
+                f"{why} gives {way} {value!r}, which {len(found)} projects have: {'; '.join(names)}. "
+                "Name one by its UUID in the overrides file",
+            )
+        seen = f"the {self._count} that the token can see" if self._count else "any, as the token can see no project"
+        return Placement(None, f"{why} gives {way} {value!r}, which no project has among {seen}")
+
+    def find_any(self, value: str, why: str) -> Placement:
+        """The project that `value` names by UUID or by slug."""
+        if re.fullmatch(r"[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}", value):
+            return self.find("uuid", value, why)
+        return self.find("slug", value, why)
+
+
+class Placer:
+    """Places found resources by the overrides, then by the rules."""
+
+    def __init__(self, projects: Iterable[Project], rules: Sequence[Rule], overrides: Overrides | None = None) -> None:
+        self._index = ProjectIndex(projects)
+        self._overrides = overrides or Overrides()
+        self._rules = [(number, rule, re.compile(rule.match)) for number, rule in enumerate(rules, start=1)]
+
+    def place(self, resource: FoundResource) -> Placement:
+        """The project of `resource`, or the reason why none can be told; never the first of several."""
+        override = self._overrides.project_of(resource.backend_id)
+        if override is not None:
+            value, line = override
+            return self._index.find_any(value, f"line {line} of the overrides file")
+        tried: list[str] = []
+        for number, rule, pattern in self._rules:
+            texts = list(_texts(resource, rule.source))
+            for text in texts:
+                match = pattern.search(text)
+                if match is not None:
+                    groups = {name: value or "" for name, value in match.groupdict().items()}
+                    why = f"rule {number} ({rule.source} is {text!r})"
+                    return self._index.find(rule.by, rule.value.format_map(groups).strip(), why)
+            seen = ", ".join(repr(text) for text in texts) if texts else "not there"
+            tried.append(f"rule {number}: {rule.source} is {seen}")
+        if not tried:
+            return Placement(None, "no placement rule is configured and no line of the overrides file names it")
+        return Placement(None, f"no rule matches ({'; '.join(tried)})")
+
+
+def _texts(resource: FoundResource, source: str) -> Iterator[str]:
+    """The texts that a rule's `from` names, nearest ancestor first."""
+    where, _, attribute = source.partition(".")
+    if where == "parent":
+        yield from _values(resource.parents[:1], attribute or "name")
+    elif where == "ancestor":
+        yield from _values(resource.parents, attribute or "name")
+    else:
+        yield from _values([resource], source)
+
+
+def _values(things: Iterable[FoundResource | Ancestor], attribute: str) -> Iterator[str]:
+    for thing in things:
+        own = {"name": thing.name, "backend_id": thing.backend_id}
+        if isinstance(thing, FoundResource):
+            own["kind"] = thing.kind
+        value = own.get(attribute, thing.attributes.get(attribute))
+        if value is not None:
+            yield str(value)

@@ -1,0 +1,249 @@
+"""The plan of a round."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from waldur_import_agent.plan.wanted import make_record
+from waldur_import_agent.plan.withdrawals import guard_withdrawals
+from waldur_import_agent.records import (
+    Component,
+    FoundResource,
+    Kept,
+    Known,
+    KnownRecord,
+    KnownResource,
+    LeftOut,
+    Offering,
+    Placement,
+    Plan,
+    Refresh,
+    Removal,
+    Scan,
+    WantedRecord,
+)
+from waldur_import_agent.settings.models import OfferingSettings
+
+BACKEND_ID_MAX = 255
+"""Characters of a record's backend_id (Waldur's limit)."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlanInput:
+    """All that the plan is made of.
+
+    `refused` maps ids that Waldur refused in this round to its words: they are not tried again.
+    `allow_withdrawals` lifts the guard, once.
+    """
+
+    scan: Scan
+    place: Callable[[FoundResource], Placement]
+    known: Known
+    offering: Offering
+    settings: OfferingSettings
+    instance: str
+    ids_ignore_case: bool
+    refused: Mapping[str, str] = field(default_factory=dict)
+    allow_withdrawals: bool = False
+
+
+def make_plan(given: PlanInput) -> Plan:
+    """Work out what to do with the records of one offering. The same input gives the same plan."""
+    return _Planner(given).plan()
+
+
+class _Planner:
+    def __init__(self, given: PlanInput) -> None:
+        self._given = given
+        self._components, self._warnings = _offered_components(given)
+        self._records: dict[str, list[KnownRecord]] = {}
+        for record in given.known.records:
+            self._records.setdefault(self._key(record.backend_id), []).append(record)
+        self._resources: dict[str, KnownResource] = {
+            self._key(resource.backend_id): resource for resource in given.known.resources if resource.backend_id
+        }
+        self._report: list[WantedRecord] = []
+        self._refresh: list[Refresh] = []
+        self._surplus: list[Removal] = []
+        self._gone: list[Removal] = []
+        self._keep: list[Kept] = []
+        self._unplaced: list[LeftOut] = []
+        self._skipped: list[LeftOut] = []
+        self._id_problem = _id_check(given.offering)
+
+    def plan(self) -> Plan:
+        by_key: dict[str, list[FoundResource]] = {}
+        for resource in self._given.scan.resources:
+            by_key.setdefault(self._key(resource.backend_id), []).append(resource)
+        for key, found in by_key.items():
+            if len(found) > 1:
+                self._skip_all(key, found)
+            else:
+                self._one(key, found[0])
+        excluded = {self._key(backend_id): why for backend_id, why in self._given.scan.excluded.items()}
+        for key, records in self._records.items():
+            if key not in by_key:
+                self._not_offered(key, records, excluded.get(key))
+        held_why, kept_why = guard_withdrawals(
+            self._given.settings.withdraw,
+            gone=len(self._gone),
+            ours=self._ours_count(),
+            complete=self._given.scan.complete,
+            allowed_once=self._given.allow_withdrawals,
+        )
+        if kept_why:
+            self._keep += [Kept(gone.record.backend_id, gone.record.name, kept_why) for gone in self._gone]
+        gone = () if kept_why else tuple(self._gone)
+        return Plan(
+            report=tuple(self._report),
+            refresh=tuple(self._refresh),
+            surplus=tuple(self._surplus),
+            withdraw=() if held_why else gone,
+            held=gone if held_why else (),
+            held_why=held_why,
+            keep=tuple(self._keep),
+            unplaced=tuple(self._unplaced),
+            skipped=tuple(self._skipped),
+            excluded=self._given.scan.excluded,
+            warnings=(*self._given.scan.warnings, *self._warnings),
+        )
+
+    # --- one id at a time
+
+    def _one(self, key: str, resource: FoundResource) -> None:
+        records = self._records.get(key, [])
+        imported = self._resources.get(key)
+        if imported is not None:
+            self._imported(records, imported)
+            return
+        problem = self._id_problem(resource.backend_id)
+        if problem or resource.backend_id in self._given.refused:
+            why = problem or f"Waldur refused it: {self._given.refused[resource.backend_id]}"
+            self._skipped.append(LeftOut(resource, why))
+            self._survivor(records, None)
+            return
+        placement = self._given.place(resource)
+        if placement.project is None:
+            self._without_project(resource, records, placement.why)
+            return
+        wanted = make_record(resource, placement, placement.project, self._components, self._given.settings.record)
+        survivor = self._survivor(records, wanted.content)
+        if survivor is None:
+            self._report.append(wanted)
+        elif not self._is_ours(survivor):
+            self._keep.append(Kept(survivor.backend_id, survivor.name, self._foreign(survivor)))
+        elif survivor.marker is None or survivor.marker.content != wanted.content:
+            self._refresh.append(Refresh(survivor, wanted))
+        else:
+            self._keep.append(Kept(survivor.backend_id, survivor.name, "unchanged"))
+
+    def _without_project(self, resource: FoundResource, records: Sequence[KnownRecord], why: str) -> None:
+        survivor = self._survivor(records, None)
+        if survivor is None:
+            self._unplaced.append(LeftOut(resource, why))
+        else:
+            self._keep.append(Kept(survivor.backend_id, survivor.name, f"no longer placeable: {why}"))
+
+    def _skip_all(self, key: str, found: Sequence[FoundResource]) -> None:
+        names = ", ".join(repr(resource.backend_id) for resource in found)
+        self._skipped += [LeftOut(resource, f"several ids are the same to the backend: {names}") for resource in found]
+        self._survivor(self._records.get(key, []), None)
+
+    def _imported(self, records: Iterable[KnownRecord], resource: KnownResource) -> None:
+        self._keep.append(Kept(resource.backend_id, resource.name, f"is a resource already ({resource.state})"))
+        why = f"it is a resource already ({resource.state})"
+        self._surplus += [Removal(record, why) for record in records if self._is_ours(record)]
+
+    def _not_offered(self, key: str, records: Sequence[KnownRecord], excluded: str | None) -> None:
+        imported = self._resources.get(key)
+        if imported is not None:
+            self._imported(records, imported)
+        elif excluded is not None:
+            survivor = self._survivor(records, None)
+            if survivor is not None:
+                self._keep.append(Kept(survivor.backend_id, survivor.name, f"no longer offered: {excluded}"))
+        else:
+            for record in records:
+                if self._is_ours(record):
+                    self._gone.append(Removal(record, "gone from the backend"))
+                else:
+                    why = f"not found on the backend, but {self._foreign(record)}"
+                    self._keep.append(Kept(record.backend_id, record.name, why))
+
+    def _survivor(self, records: Iterable[KnownRecord], content: str | None) -> KnownRecord | None:
+        """The one record of an id that stays; of the others ours become surplus.
+
+        Every agent picks the same one, so that two of them can never empty the offering: the one that says what is
+        wanted, and among equals the oldest.
+        """
+
+        def order(record: KnownRecord) -> tuple[bool, object, str]:
+            right = content is not None and record.marker is not None and record.marker.content == content
+            return (not right, record.created, record.uuid)
+
+        ordered = sorted(records, key=order)
+        self._surplus += [
+            Removal(record, f"a second record of {record.backend_id}; {ordered[0].uuid} stays")
+            for record in ordered[1:]
+            if self._is_ours(record)
+        ]
+        return ordered[0] if ordered else None
+
+    # --- small questions
+
+    def _key(self, backend_id: str) -> str:
+        return backend_id.casefold() if self._given.ids_ignore_case else backend_id
+
+    def _is_ours(self, record: KnownRecord) -> bool:
+        if self._given.settings.take_over:
+            return True
+        return record.marker is not None and record.marker.instance == self._given.instance
+
+    def _ours_count(self) -> int:
+        return sum(self._is_ours(record) for record in self._given.known.records)
+
+    def _foreign(self, record: KnownRecord) -> str:
+        if record.marker is None:
+            return "written by somebody else: never refreshed or withdrawn"
+        return f"written by the instance {record.marker.instance!r}: never refreshed or withdrawn"
+
+
+def _offered_components(given: PlanInput) -> tuple[dict[str, Component], tuple[str, ...]]:
+    """The configured components that the offering has; Waldur computes wrong costs from others."""
+    configured = given.settings.components
+    missing = sorted(set(configured) - given.offering.components)
+    warnings = []
+    if missing:
+        has = ", ".join(sorted(given.offering.components)) or "none"
+        warnings.append(
+            f"the offering {given.offering.name} has no component {', '.join(missing)} (it has {has}): "
+            "left out of all limits"
+        )
+    components = {
+        name: Component(mapping.source, mapping.unit_factor)
+        for name, mapping in configured.items()
+        if name not in missing
+    }
+    return components, tuple(warnings)
+
+
+def _id_check(offering: Offering) -> Callable[[str], str]:
+    """A function that says why Waldur could not keep or import an id, or nothing."""
+    try:
+        pattern = re.compile(offering.backend_id_pattern) if offering.backend_id_pattern else None
+    except re.error:
+        pattern = None
+
+    def problem(backend_id: str) -> str:
+        if not backend_id or backend_id != backend_id.strip():
+            return "the id is empty or has blanks at its ends, which Waldur cuts off"
+        if "\0" in backend_id:
+            return "the id holds a NUL character, which Waldur refuses"
+        if len(backend_id) > BACKEND_ID_MAX:
+            return f"the id has {len(backend_id)} characters, Waldur takes {BACKEND_ID_MAX}"
+        if pattern is not None and pattern.fullmatch(backend_id) is None:
+            hint = f" ({offering.backend_id_hint})" if offering.backend_id_hint else ""
+            return f"the offering's backend_id_rules would refuse the import: {pattern.pattern}{hint}"
+        return ""
+
+    return problem

@@ -1,0 +1,131 @@
+"""The record that a found resource becomes: its name, its metadata, and the hash that decides over a refresh."""
+
+import hashlib
+import json
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping
+from string import Formatter
+from typing import Any
+
+from waldur_import_agent.plan.limits import map_limits
+from waldur_import_agent.records import (
+    MARKER_KEY,
+    Attribute,
+    Component,
+    FoundResource,
+    Placement,
+    Project,
+    WantedRecord,
+)
+from waldur_import_agent.settings.models import Record
+
+NAME_MAX = 150
+"""Characters of a record's name (Waldur's limit; import makes it the resource's name)."""
+METADATA_MAX = 8 * 1024
+"""Bytes of a record's backend_metadata as JSON; Waldur takes more, a page of 300 records must stay readable."""
+MARKER_ROOM = 640
+"""Bytes kept free for the marker."""
+TEXT_LIMITS = (2000, 1000, 500, 200, 100, 40)
+"""How far texts are shortened, in characters, until the metadata fits."""
+RESERVED = frozenset(
+    {"limits", "type", "description", "full_name", "backend_limits", "placement", "problems", MARKER_KEY}
+)
+
+
+def make_record(
+    resource: FoundResource,
+    placement: Placement,
+    project: Project,
+    components: Mapping[str, Component],
+    patterns: Record,
+) -> WantedRecord:
+    """The record for a placed resource. Name and texts are cleaned of control characters; the id is left exact."""
+    fields = _fields(resource)
+    full_name = _clean(_fill(patterns.name, fields)) or _clean(resource.backend_id)
+    name = full_name if len(full_name) <= NAME_MAX else full_name[: NAME_MAX - 1].rstrip() + "…"
+    limits, notes = map_limits(resource.limits, components)
+    metadata: dict[str, Any] = {
+        "limits": limits,
+        "type": resource.kind,
+        "description": _clean(_fill(patterns.description, fields)),
+        **({"full_name": full_name} if name != full_name else {}),
+        **{key: value for key, value in fields.items() if key not in RESERVED | {"backend_id", "name", "kind"}},
+        "backend_limits": ", ".join(f"{key}={_limit(value)}" for key, value in sorted(resource.limits.items())),
+        "placement": placement.why,
+        **({"problems": "; ".join(resource.problems)} if resource.problems else {}),
+    }
+    return WantedRecord(
+        backend_id=resource.backend_id,
+        name=name,
+        project=project,
+        metadata=_fit(metadata),
+        content=content_hash(name, project.uuid, resource.kind, limits),
+        notes=(*resource.problems, *notes),
+    )
+
+
+def content_hash(name: str, project_uuid: str, kind: str, limits: Mapping[str, int]) -> str:
+    """What decides over a refresh: the same hash means that nothing that matters has changed."""
+    text = json.dumps([name, project_uuid, kind, limits], sort_keys=True, ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _fields(resource: FoundResource) -> dict[str, Attribute]:
+    """What the patterns may name, and the flat facts of the metadata."""
+    fields: dict[str, Attribute] = {
+        "backend_id": resource.backend_id,
+        "name": resource.name,
+        "kind": resource.kind,
+        **resource.attributes,
+    }
+    if resource.parents:
+        fields["parent"] = resource.parents[0].name
+    if resource.user_count is not None:
+        fields["user_count"] = resource.user_count
+    return fields
+
+
+def _fill(pattern: str, fields: Mapping[str, Attribute]) -> str:
+    """`pattern` with its {names} filled in; a name that the resource does not have is left empty."""
+    parts = Formatter().parse(pattern)
+    return "".join(text + (str(fields.get(name, "")) if name else "") for text, name, _, _ in parts)
+
+
+def _clean(text: str) -> str:
+    """One line without control characters (NUL makes Waldur answer 500) and without lone surrogates (not UTF-8)."""
+    visible = "".join(" " if unicodedata.category(character) in {"Cc", "Cs"} else character for character in text)
+    return re.sub(r"\s+", " ", visible).strip()
+
+
+def _limit(value: object) -> str:
+    return "unlimited" if value is None else str(value)
+
+
+def _fit(metadata: dict[str, Any]) -> dict[str, Any]:
+    """`metadata` with clean texts, shortened until the marker fits beside it below METADATA_MAX.
+
+    Where even short texts are too much, the backend's own attributes go, the last one first; `limits` never go.
+    """
+    for candidate in _shorter_and_shorter(metadata):
+        if len(json.dumps(candidate, ensure_ascii=False).encode()) <= METADATA_MAX - MARKER_ROOM:
+            return candidate
+    return {"limits": metadata["limits"], "type": _clean(metadata["type"])[:NAME_MAX]}
+
+
+def _shorter_and_shorter(metadata: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    clean = {
+        _clean(key): _clean(value) if isinstance(value, str) else value
+        for key, value in metadata.items()
+        if value != ""
+    }
+    yield clean
+    for limit in TEXT_LIMITS:
+        clean = {
+            key: value[: limit - 1] + "…" if isinstance(value, str) and len(value) > limit else value
+            for key, value in clean.items()
+        }
+        yield clean
+    for key in reversed([key for key in clean if key not in RESERVED]):
+        clean = {other: value for other, value in clean.items() if other != key}
+        yield clean
