@@ -44,6 +44,12 @@ class AgentError(Exception):
         return f"{message}. {self.remedy}" if self.remedy else message
 
 
+class UsageError(AgentError):
+    """The command line asks for something that is not there."""
+
+    exit_code = ExitCode.USAGE
+
+
 class ConfigurationError(AgentError):
     """The configuration, or a file that it names, is wrong: nothing was started."""
 

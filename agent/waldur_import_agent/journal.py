@@ -257,7 +257,7 @@ class Journal:
         if version != SCHEMA_VERSION:
             raise StateError(
                 f"the journal {self._path} has schema version {version}, this release knows {SCHEMA_VERSION}",
-                remedy="A newer release wrote it: install that again, or move the file away while no request is Processing",
+                remedy="A newer release wrote it: install that one, or move the file away when nothing is Processing",
             )
 
     def _version(self) -> int:

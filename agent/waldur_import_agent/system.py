@@ -4,15 +4,19 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any, TypeVar
 
-from waldur_import_agent.errors import AgentError
+from waldur_import_agent.errors import AgentError, StoppedError
 
 KILL_WAIT = 5.0
 """Seconds to wait for a killed process group before it is left to the init process."""
 CHUNK = 1 << 16
+
+
+T = TypeVar("T")
 
 
 def now() -> datetime:
@@ -28,6 +32,39 @@ async def wait_for_event(event: asyncio.Event, seconds: float) -> bool:
     except TimeoutError:
         return event.is_set()
     return True
+
+
+async def unless(event: asyncio.Event, work: Coroutine[Any, Any, T]) -> T:
+    """Do `work`, unless `event` is set before it ends: then it is cancelled and StoppedError is raised."""
+    task = asyncio.ensure_future(work)
+    waiter = asyncio.ensure_future(event.wait())
+    try:
+        await asyncio.wait({task, waiter}, return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            return task.result()
+        raise StoppedError("the agent was told to stop")
+    finally:
+        for pending in (task, waiter):
+            if not pending.done():
+                pending.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await pending
+
+
+async def for_each(items: Iterable[T], work: Callable[[T], Awaitable[None]], *, in_flight: int) -> None:
+    """Do `work` on each item, `in_flight` at the same time. The first error cancels the rest and is raised."""
+    shared = iter(items)
+
+    async def worker() -> None:
+        for item in shared:
+            await work(item)
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(in_flight):
+                group.create_task(worker())
+    except ExceptionGroup as errors:
+        raise errors.exceptions[0] from None
 
 
 class ProcessError(AgentError):

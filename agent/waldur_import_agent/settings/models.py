@@ -4,6 +4,7 @@ Values never stand in error texts, and unknown keys are errors.
 """
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from string import Formatter
 from typing import Annotated, Any, Literal
@@ -17,10 +18,10 @@ SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, None: 1.
 
 
 def parse_duration(value: Any) -> Any:
-    """Seconds from `90`, `90s`, `1.5m`, `2h`, `1d` or `500ms`; anything else is left for the type check to refuse."""
-    if not isinstance(value, str):
+    """Seconds from `90`, `90s`, `1.5m`, `2h`, `1d` or `500ms`. Raises ValueError for anything else."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
         return value
-    match = DURATION.fullmatch(value.strip())
+    match = DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
     if match is None:
         raise ValueError("a duration is a number with ms, s, m, h or d, like 30s")
     return float(match["number"]) * SECONDS[match["unit"]]
@@ -73,17 +74,39 @@ def check_template(value: str) -> str:
     return value
 
 
+def check_scanner(value: dict[str, Any]) -> dict[str, Any]:
+    """A scanner's block names its scanner; the rest is for that scanner's own model to judge."""
+    if not isinstance(value.get("type"), str):
+        raise ValueError("`type` is missing: the name of a scanner, like slurm")  # noqa: TRY004 - pydantic's
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class InputFile:
+    """Marks a path that names a file the agent reads: it must be there when the configuration is loaded."""
+
+
 Duration = Annotated[float, BeforeValidator(parse_duration), Field(gt=0)]
 HexUuid = Annotated[str, BeforeValidator(parse_uuid)]
 WaldurUrl = Annotated[str, AfterValidator(check_url)]
 Pattern = Annotated[str, AfterValidator(check_pattern)]
 Template = Annotated[str, AfterValidator(check_template)]
+ReadFile = Annotated[Path, InputFile()]
+ScannerBlock = Annotated[dict[str, Any], AfterValidator(check_scanner)]
 
 
 class Model(BaseModel):
-    """The base of all parts."""
+    """The base of all parts. A known key without a value counts as not given: `withdraw:` alone changes nothing."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_is_default(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return data
+        known = {field.alias or name for name, field in cls.model_fields.items()}
+        return {key: value for key, value in data.items() if value is not None or key not in known}
 
 
 class Retry(Model):
@@ -115,18 +138,35 @@ class Effort(Model):
     )
     retry_after_max: Duration = Field(default=600.0, description="the longest Retry-After that is obeyed")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _rest_as_by_default(cls, data: Any) -> Any:
+        """Keys that are not given keep the default of their own kind of call, not that of any Retry."""
+        if not isinstance(data, dict):
+            return data
+        defaults = {name: field.default for name, field in cls.model_fields.items()}
+        return {
+            name: defaults[name].model_dump() | value
+            if isinstance(value, dict) and isinstance(defaults.get(name), Retry)
+            else value
+            for name, value in data.items()
+        }
+
 
 class Waldur(Model):
     """Where Waldur is and how to speak to it."""
 
     url: WaldurUrl = Field(description="address of Waldur, with or without /api at the end")
-    token_file: Path | None = Field(
-        default=None, description="file with the token (or personal access token) in its first line; read again each round"
+    token_file: ReadFile | None = Field(
+        default=None,
+        description="file with the token (or personal access token) in its first line; read again each round",
     )
     token: SecretStr | None = Field(default=None, description="the token itself; token_file is the better place")
-    ca_file: Path | None = Field(default=None, description="certificates (PEM) to trust instead of the system's")
-    client_certificate: Path | None = Field(default=None, description="client certificate (PEM), if the proxy asks for one")
-    client_key: Path | None = Field(default=None, description="its key (PEM), if not in the same file")
+    ca_file: ReadFile | None = Field(default=None, description="certificates (PEM) to trust instead of the system's")
+    client_certificate: ReadFile | None = Field(
+        default=None, description="client certificate (PEM), if the proxy asks for one"
+    )
+    client_key: ReadFile | None = Field(default=None, description="its key (PEM), if not in the same file")
     accept_any_certificate: bool = Field(
         default=False, description="do not verify Waldur's certificate: anybody on the way can read the token"
     )
@@ -175,7 +215,7 @@ class Projects(Model):
     """How a found resource gets its project: the overrides first, then the rules in their order."""
 
     rules: tuple[Rule, ...] = Field(default=(), description="first match decides")
-    overrides_file: Path | None = Field(
+    overrides_file: ReadFile | None = Field(
         default=None, description="CSV with the columns backend_id and project (slug or UUID); read again each round"
     )
 
@@ -191,7 +231,8 @@ class Record(Model):
     """What a record in Waldur looks like."""
 
     name: Template = Field(
-        default="{name}", description="pattern of the name, with {attributes} of the found resource; it becomes the resource's"
+        default="{name}",
+        description="pattern of the name, with {attributes} of the found resource; it becomes the resource's",
     )
     description: Template = Field(default="{description}", description="pattern of the description in the metadata")
 
@@ -208,7 +249,7 @@ class OfferingSettings(Model):
     """One offering and the scanner that looks at its backend."""
 
     uuid: HexUuid = Field(description="UUID of the offering in Waldur")
-    scanner: dict[str, Any] = Field(description="`type` names the scanner, the other keys are its own")
+    scanner: ScannerBlock = Field(description="`type` names the scanner, the other keys are its own")
     scan_timeout: Duration = Field(default=600.0, description="how long a scan may take, its retries included")
     projects: Projects = Field(default=Projects(), description="placement")
     components: dict[str, ComponentMapping] = Field(
@@ -222,12 +263,6 @@ class OfferingSettings(Model):
     unplaced_is_error: bool = Field(
         default=False, description="end the request Erred, not Done, when only some resources could not be placed"
     )
-
-    @model_validator(mode="after")
-    def _scanner_has_type(self) -> "OfferingSettings":
-        if not isinstance(self.scanner.get("type"), str):
-            raise ValueError("scanner.type is missing: the name of a scanner, like slurm")
-        return self
 
 
 class Settings(Model):
@@ -249,7 +284,8 @@ class Settings(Model):
 
     @model_validator(mode="after")
     def _offerings_differ(self) -> "Settings":
-        uuids = [offering.uuid for offering in self.offerings]
-        if len(set(uuids)) != len(uuids):
-            raise ValueError("two offerings have the same uuid")
+        first: dict[str, int] = {}
+        for position, offering in enumerate(self.offerings):
+            if first.setdefault(offering.uuid, position) != position:
+                raise ValueError(f"offerings[{first[offering.uuid]}] and offerings[{position}] have the same uuid")
         return self

@@ -1,0 +1,117 @@
+"""Composition root: a configuration becomes a client, scanners, a journal, and an answerer for each offering."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from waldur_import_agent import __version__
+from waldur_import_agent.errors import StoppedError
+from waldur_import_agent.fulfilment import Answerer, Surveyor
+from waldur_import_agent.fulfilment.claims import Claims
+from waldur_import_agent.fulfilment.round import Identity
+from waldur_import_agent.fulfilment.survey import SCAN_WAITS, Progress, Sleep, no_progress
+from waldur_import_agent.fulfilment.waldur_side import WaldurSide
+from waldur_import_agent.journal import Journal
+from waldur_import_agent.lock import offering_lock
+from waldur_import_agent.log import Redactor
+from waldur_import_agent.scanners.base import Scanner, ScannerSettings
+from waldur_import_agent.scanners.registry import scanner_class
+from waldur_import_agent.settings.load import Configuration, load_configuration
+from waldur_import_agent.settings.models import Waldur
+from waldur_import_agent.system import wait_for_event
+from waldur_import_agent.waldur.client import WaldurClient
+from waldur_import_agent.waldur.effort import Effort
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a command brings along: where stop signals arrive, who is told of progress, and what may be done."""
+
+    stop: asyncio.Event
+    redact: Redactor
+    progress: Progress = no_progress
+    scan_waits: Sequence[float] = SCAN_WAITS
+    allow_withdrawals: bool = False
+
+
+def load(path: Path) -> Configuration:
+    """The configuration at `path`, the scanners' blocks checked too. Raises ConfigurationError with all problems."""
+    return load_configuration(path, lambda name: scanner_class(name).settings_model)
+
+
+def make_scanners(configuration: Configuration) -> list[Scanner]:
+    """The scanners of the configured offerings, in their order, not yet entered."""
+    return [
+        # validated with the scanner's own model, which the settings do not know
+        scanner_class(offering.scanner["type"])(cast("ScannerSettings", settings))
+        for offering, settings in zip(configuration.settings.offerings, configuration.scanners, strict=True)
+    ]
+
+
+def make_client(settings: Waldur, redact: Redactor, *, read_only: bool) -> WaldurClient:
+    """A client for Waldur, not yet entered; one that is `read_only` cannot write, whoever calls it."""
+    return WaldurClient.from_settings(settings, read_only=read_only, on_token=redact.add)
+
+
+@asynccontextmanager
+async def open_surveyors(
+    configuration: Configuration, client: WaldurClient, around: Surroundings
+) -> AsyncIterator[list[Surveyor]]:
+    """A surveyor for each offering, its scanner entered."""
+    settings = configuration.settings
+    effort = Effort(settings.waldur.effort, stop=around.stop)
+    async with AsyncExitStack() as stack:
+        yield [
+            Surveyor(
+                settings=offering,
+                instance=settings.instance,
+                scanner=await stack.enter_async_context(scanner),
+                side=WaldurSide(client, effort, offering.uuid),
+                sleep=_stoppable_sleep(around.stop),
+                allow_withdrawals=around.allow_withdrawals,
+                progress=around.progress,
+                scan_waits=around.scan_waits,
+            )
+            for offering, scanner in zip(settings.offerings, make_scanners(configuration), strict=True)
+        ]
+
+
+@asynccontextmanager
+async def open_answerers(configuration: Configuration, around: Surroundings) -> AsyncIterator[list[Answerer]]:
+    """An answerer for each offering: locks held, journal open.
+
+    Raises LockedError, StateError or ConfigurationError before anything is asked of Waldur.
+    """
+    settings = configuration.settings
+    async with AsyncExitStack() as stack:
+        for offering in settings.offerings:
+            stack.enter_context(offering_lock(settings.lock_dir, settings.waldur.url, offering.uuid))
+        journal = stack.enter_context(Journal.open(settings.state_dir))
+        client = await stack.enter_async_context(make_client(settings.waldur, around.redact, read_only=False))
+        surveyors = await stack.enter_async_context(open_surveyors(configuration, client, around))
+        effort = Effort(settings.waldur.effort, stop=around.stop)
+        identity = Identity(settings.instance, socket.gethostname(), __version__)
+        yield [
+            Answerer(
+                surveyor=surveyor,
+                claims=Claims(client, effort, journal, surveyor.settings.uuid),
+                journal=journal,
+                identity=identity,
+                redact=around.redact,
+                stop=around.stop,
+                creates_in_flight=settings.waldur.creates_in_flight,
+            )
+            for surveyor in surveyors
+        ]
+
+
+def _stoppable_sleep(stop: asyncio.Event) -> Sleep:
+    async def sleep(seconds: float) -> None:
+        if await wait_for_event(stop, seconds):
+            raise StoppedError("the agent was told to stop while it waited for the backend")
+
+    return sleep

@@ -1,0 +1,67 @@
+"""The command line. Each command has a file of its own; heavy modules are imported where a command needs them."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from waldur_import_agent import __version__
+from waldur_import_agent.cli import config, demo, plan, records, requests, run, sandbox, scan, scanners
+from waldur_import_agent.errors import AgentError, ExitCode
+
+COMMANDS = (run, scan, plan, requests, records, config, scanners, sandbox, demo)
+
+EPILOG = """\
+first steps:
+  waldur-import-agent demo                     see the main job on an embedded Waldur
+  waldur-import-agent config init              write a commented configuration
+  waldur-import-agent config check             find what is wrong with it
+  waldur-import-agent scan                     see what the backend has
+  waldur-import-agent plan                     see what would be reported; nothing is
+  waldur-import-agent run --once               answer all requests that are Sent
+
+exit codes:
+  0 done or nothing to do   1 a request ended Erred   2 wrong usage   69 Waldur or the backend unreachable
+  70 a bug   73 another agent has the lock   75 requests left for the next run   77 token refused   78 configuration
+"""
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The parser of all commands."""
+    parser = argparse.ArgumentParser(
+        prog="waldur-import-agent",
+        description="Answers Waldur's backend resource requests: tells Waldur which resources exist on a backend.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    parser.add_argument(
+        "--log-level", choices=("debug", "info", "warning", "error"), default="info", help="default: info"
+    )
+    parser.add_argument(
+        "--log-format",
+        choices=("auto", "console", "json"),
+        default="auto",
+        help="default: console on a terminal, else json",
+    )
+    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for command in COMMANDS:
+        command.add_parser(subparsers)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; the exit code. What failed is told on stderr, with what to do next."""
+    parsed = make_parser().parse_args(arguments)
+    try:
+        return int(parsed.run(parsed))
+    except AgentError as error:
+        print(f"waldur-import-agent: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("waldur-import-agent: interrupted", file=sys.stderr)
+        return ExitCode.LEFT
+    except BrokenPipeError:
+        # the reader of our output has gone; a second failure at exit is of no use to anybody
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.FAILED

@@ -1,0 +1,115 @@
+"""`config check`, `config show` and `config init`."""
+
+import argparse
+import os
+import re
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+from waldur_import_agent.cli import arguments, output
+from waldur_import_agent.errors import AgentError, ConfigurationError, ExitCode
+
+EXAMPLE = "config.example.yaml"
+MODE = 0o640
+"""Readable for the agent's group, since the file may hold the token."""
+URL_USER = re.compile(r"(?<=://)\S*@")
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command `config` and what stands beneath it."""
+    parser = subparsers.add_parser("config", help="write, check and show the configuration")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    check = commands.add_parser("check", help="find everything that is wrong with the configuration")
+    check.add_argument("file", metavar="FILE", nargs="?", type=Path, help="the configuration, in place of --config")
+    arguments.add_config(check)
+    check.set_defaults(run=run_check)
+
+    show = commands.add_parser("show", help="print the settings as they are in effect, secrets masked")
+    arguments.add_config(show)
+    show.add_argument("-o", "--output", choices=("yaml", "json"), default="yaml", help="default: yaml")
+    show.set_defaults(run=run_show)
+
+    init = commands.add_parser("init", help="write a commented configuration to start with")
+    init.add_argument(
+        "path", metavar="PATH", nargs="?", type=Path, default=arguments.DEFAULT_CONFIG, help="default: %(default)s"
+    )
+    init.set_defaults(run=run_init)
+
+
+def run_check(args: argparse.Namespace) -> ExitCode:
+    """Report every problem on stderr, one a line, or what was found and the next command."""
+    from waldur_import_agent.scanners.registry import settings_model
+    from waldur_import_agent.settings.load import load_configuration
+
+    path: Path = args.file or args.config
+    try:
+        configuration = load_configuration(path, settings_model)
+    except ConfigurationError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    for warning in configuration.warnings:
+        print(f"{warning} (warning)", file=sys.stderr)
+    settings = configuration.settings
+    print(f"{path}: the configuration is good")
+    print(f"  Waldur     {settings.waldur.url}")
+    for offering in settings.offerings:
+        print(f"  offering   {offering.uuid}, scanner {offering.scanner['type']}")
+    option = "" if path == arguments.DEFAULT_CONFIG else f" --config {shlex.quote(str(path))}"
+    print(f"next: waldur-import-agent scan{option}")
+    return ExitCode.OK
+
+
+def run_show(args: argparse.Namespace) -> ExitCode:
+    """Print the settings in effect, defaults and environment included. Secrets are masked by their models."""
+    import yaml
+
+    from waldur_import_agent.scanners.registry import settings_model
+    from waldur_import_agent.settings.load import load_configuration
+
+    configuration = load_configuration(args.config, settings_model)
+    shown = configuration.settings.model_dump(mode="json", by_alias=True)
+    for offering, scanner in zip(shown["offerings"], configuration.scanners, strict=True):
+        block = {"type": offering["scanner"]["type"], **scanner.model_dump(mode="json", by_alias=True)}
+        offering["scanner"] = block
+    shown = _masked(shown)
+    if args.output == "json":
+        output.print_json(shown)
+    else:
+        print(yaml.safe_dump(shown, sort_keys=False, allow_unicode=True), end="")
+    return ExitCode.OK
+
+
+def run_init(args: argparse.Namespace) -> ExitCode:
+    """Write the example. Raises AgentError if there is a file already, or none can be written."""
+    from importlib.resources import files
+
+    path: Path = args.path
+    text = files("waldur_import_agent.settings").joinpath(EXAMPLE).read_bytes()
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, MODE)
+    except FileExistsError as error:
+        raise AgentError(
+            f"{path} is there already and was left as it is", remedy="Move it away, or name another file"
+        ) from error
+    except OSError as error:
+        raise AgentError(
+            f"{path} cannot be written: {error.strerror}", remedy="Make its directory, or name another file"
+        ) from error
+    with os.fdopen(descriptor, "wb") as file:
+        os.fchmod(descriptor, MODE)
+        file.write(text)
+    print(f"wrote {path}: put the address of Waldur, the token's file and the offerings into it")
+    print(f"next: waldur-import-agent config check {shlex.quote(str(path))}")
+    return ExitCode.OK
+
+
+def _masked(value: Any) -> Any:
+    """The value without user names and passwords in URLs (a proxy may have one)."""
+    if isinstance(value, dict):
+        return {key: _masked(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_masked(inner) for inner in value]
+    return URL_USER.sub("***@", value) if isinstance(value, str) else value

@@ -1,0 +1,94 @@
+"""Results on stdout: tables for people, JSON for programs; progress on stderr, on a terminal only."""
+
+import dataclasses
+import json
+import sys
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+from waldur_import_agent.fulfilment.survey import Progress, no_progress
+
+
+def plain(value: object) -> str:
+    """A value as text for a terminal: no control character of a name reaches it."""
+    if value is None:
+        return "-"
+    if isinstance(value, datetime):
+        return value.strftime("%Y-%m-%d %H:%M:%S")
+    return "".join(
+        "�" if unicodedata.category(character) in {"Cc", "Cf", "Cs"} and character != "\n" else character
+        for character in str(value)
+    )
+
+
+def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """A table on stdout; as wide as the terminal, or as wide as it needs to be where stdout is none."""
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    on_terminal = sys.stdout.isatty()
+    console = Console(highlight=False, soft_wrap=False, width=None if on_terminal else 10_000)
+    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(plain(value)) for value in row))
+    console.print(table)
+
+
+def print_json(value: object) -> None:
+    """A value as JSON on stdout; dataclasses as objects."""
+    print(json.dumps(value, default=_jsonable, indent=2, ensure_ascii=False))
+
+
+def _jsonable(value: object) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, (frozenset, set)):
+        return sorted(value)
+    return str(value)
+
+
+def say(text: str = "") -> None:
+    """A line for people on stderr: not part of the result."""
+    print(plain(text), file=sys.stderr)
+
+
+@contextmanager
+def silence() -> Iterator[Progress]:
+    """No progress: for a daemon."""
+    yield no_progress
+
+
+@contextmanager
+def progress() -> Iterator[Progress]:
+    """Shows progress on stderr while the block runs, where that is a terminal."""
+    if not sys.stderr.isatty():
+        yield no_progress
+        return
+    import rich.console
+    import rich.progress
+
+    columns = (
+        rich.progress.SpinnerColumn(),
+        rich.progress.TextColumn("{task.description}"),
+        rich.progress.BarColumn(),
+        rich.progress.MofNCompleteColumn(),
+        rich.progress.TimeElapsedColumn(),
+    )
+    with rich.progress.Progress(*columns, console=rich.console.Console(stderr=True), transient=True) as bars:
+        task = bars.add_task("starting", total=None)
+
+        def show(phase: str, done: int, total: int) -> None:
+            bars.update(task, description=phase, completed=done, total=total or None)
+
+        yield show

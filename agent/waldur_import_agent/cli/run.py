@@ -1,0 +1,137 @@
+"""`run`: answer requests, as a daemon or once."""
+
+import argparse
+from typing import TYPE_CHECKING
+
+from waldur_import_agent.cli import arguments
+from waldur_import_agent.errors import ExitCode
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from waldur_import_agent.fulfilment import RoundReport
+    from waldur_import_agent.fulfilment.survey import Progress
+    from waldur_import_agent.log import Redactor
+    from waldur_import_agent.settings.load import Configuration
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command."""
+    parser = subparsers.add_parser(
+        "run",
+        help="answer requests, as a daemon or once",
+        description="Answers the backend resource requests of the configured offerings. Without --once it polls for "
+        "them until SIGTERM or SIGINT; the round that runs then may end, a second signal cuts it off.",
+    )
+    parser.add_argument("--once", action="store_true", help="answer all that is Sent, then exit; the exit code tells")
+    parser.add_argument(
+        "--allow-withdrawals",
+        action="store_true",
+        help="with --once: withdraw however many records stand for what is gone from the backend",
+    )
+    arguments.add_config(parser)
+    arguments.add_output(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the command."""
+    import asyncio
+
+    from waldur_import_agent.cli import output, session
+
+    if args.allow_withdrawals and not args.once:
+        output.say("waldur-import-agent: --allow-withdrawals goes with --once")
+        return ExitCode.USAGE
+    configuration, redact = session.start(args)
+    with output.progress() if args.once else output.silence() as progress:
+        reports, abandoned = asyncio.run(_answer(configuration, redact, progress, args))
+    if not args.once:
+        return ExitCode.LEFT if abandoned else ExitCode.OK
+    _show(reports, args.output)
+    return ExitCode.LEFT if abandoned else exit_code(reports)
+
+
+async def _answer(
+    configuration: "Configuration", redact: "Redactor", progress: "Progress", args: argparse.Namespace
+) -> "tuple[list[RoundReport], bool]":
+    """The reports of the rounds of a single run, and whether a round was cut off."""
+    import asyncio
+
+    from waldur_import_agent import app, loop
+    from waldur_import_agent.log import get_logger
+
+    stop = asyncio.Event()
+    around = app.Surroundings(stop=stop, redact=redact, progress=progress, allow_withdrawals=args.allow_withdrawals)
+    settings = configuration.settings
+    reports: list[RoundReport] = []
+    async with app.open_answerers(configuration, around) as answerers:
+
+        async def work() -> None:
+            if args.once:
+                for rounds in await asyncio.gather(*(loop.answer_once(answerer, stop) for answerer in answerers)):
+                    reports.extend(rounds)
+            else:
+                await loop.Loop(answerers, settings.poll_interval, stop).run()
+
+        get_logger().info("agent started", url=settings.waldur.url, offerings=len(answerers), once=args.once)
+        task = asyncio.ensure_future(work())
+        with loop.stop_on_signals(stop, settings.grace, task.cancel):
+            try:
+                await task
+            except asyncio.CancelledError:
+                get_logger().warning("a round was cut off; the next start takes it up again")
+                return reports, True
+    get_logger().info("agent stopped")
+    return reports, False
+
+
+def exit_code(reports: "Sequence[RoundReport]") -> ExitCode:
+    """What a single run's exit code is: what was left over counts most, then requests that ended Erred."""
+    from waldur_import_agent.errors import AgentError
+    from waldur_import_agent.fulfilment import Ending
+
+    for report in reports:
+        if report.outcome.ending is Ending.WAITING:
+            error = report.outcome.error
+            return error.exit_code if isinstance(error, AgentError) else ExitCode.LEFT
+    if any(report.outcome.ending is Ending.ERRED for report in reports):
+        return ExitCode.FAILED
+    return ExitCode.OK
+
+
+def _show(reports: "Sequence[RoundReport]", form: str) -> None:
+    from waldur_import_agent.cli import output
+    from waldur_import_agent.fulfilment import Ending
+
+    answered = [report for report in reports if report.requests or report.outcome.ending is Ending.WAITING]
+    if form == "json":
+        output.print_json([_as_json(report) for report in answered])
+        return
+    if not answered:
+        output.say("Nothing to do: no request is Sent. Ask with `waldur-import-agent requests create`.")
+        return
+    rows = [
+        (request, report.outcome.ending, _counts(report), report.outcome.message or str(report.outcome.error or ""))
+        for report in answered
+        for request in report.requests or ("-",)
+    ]
+    output.print_table("Requests", ("request", "outcome", "what was done", "message"), rows)
+    output.say("Next: `waldur-import-agent records list` shows what Waldur now offers for import.")
+
+
+def _counts(report: "RoundReport") -> str:
+    return ", ".join(f"{count} {what}" for what, count in report.counts.items() if count or what == "found")
+
+
+def _as_json(report: "RoundReport") -> dict[str, object]:
+    return {
+        "run": report.run,
+        "offering": report.offering,
+        "requests": report.requests,
+        "outcome": report.outcome.ending,
+        "message": report.outcome.message or str(report.outcome.error or ""),
+        "counts": report.counts,
+        "started": report.started,
+        "finished": report.finished,
+    }

@@ -1,0 +1,84 @@
+"""`scan`: what the scanner sees. Waldur is not asked."""
+
+import argparse
+from typing import TYPE_CHECKING
+
+from waldur_import_agent.cli import arguments
+from waldur_import_agent.errors import ExitCode
+
+if TYPE_CHECKING:
+    from waldur_import_agent.records import FoundResource, Scan
+    from waldur_import_agent.scanners.base import Scanner
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command."""
+    parser = subparsers.add_parser(
+        "scan",
+        help="show what the backend has",
+        description="Reads the backend of an offering and shows what was found. Waldur is not asked; nothing is "
+        "written.",
+    )
+    arguments.add_offering(parser)
+    arguments.add_config(parser)
+    arguments.add_output(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the command."""
+    import asyncio
+
+    from waldur_import_agent import app
+    from waldur_import_agent.cli import output, session
+
+    configuration, _ = session.start(args)
+    offering = session.choose_offering(configuration, args.offering)
+    scanner = app.make_scanners(configuration)[configuration.settings.offerings.index(offering)]
+    with output.progress() as progress:
+        progress("scanning the backend", 0, 0)
+        scan = asyncio.run(_scan(scanner, offering.scan_timeout))
+    if args.output == "json":
+        output.print_json(scan)
+        return ExitCode.OK
+    output.print_table(
+        f"Found on the backend ({scanner.kind})",
+        ("id", "name", "kind", "parent", "users", "limits", "problems"),
+        [_row(resource) for resource in scan.resources],
+    )
+    for warning in scan.warnings:
+        output.say(f"warning: {warning}")
+    output.say(_summary(scan))
+    output.say("Next: `waldur-import-agent plan` shows what would be reported, in which project.")
+    return ExitCode.OK
+
+
+async def _scan(scanner: "Scanner", seconds: float) -> "Scan":
+    import asyncio
+
+    from waldur_import_agent.scanners.base import BackendUnavailableError
+
+    try:
+        async with asyncio.timeout(seconds), scanner:
+            return await scanner.scan()
+    except TimeoutError as error:
+        raise BackendUnavailableError(f"the scan did not end within {seconds:g} seconds (scan_timeout)") from error
+
+
+def _row(resource: "FoundResource") -> tuple[object, ...]:
+    limits = ", ".join(
+        f"{name}={'unlimited' if value is None else value}" for name, value in sorted(resource.limits.items())
+    )
+    parent = resource.parents[0].name if resource.parents else None
+    problems = "; ".join(resource.problems)
+    return resource.backend_id, resource.name, resource.kind, parent, resource.user_count, limits, problems
+
+
+def _summary(scan: "Scan") -> str:
+    text = f"{len(scan.resources)} found, {len(scan.excluded)} not offered"
+    reasons: dict[str, int] = {}
+    for why in scan.excluded.values():
+        reasons[why] = reasons.get(why, 0) + 1
+    if reasons:
+        text += f" ({', '.join(f'{count} {why}' for why, count in reasons.items())})"
+    return text if scan.complete else f"{text}; the scan is NOT complete: nothing would be withdrawn"

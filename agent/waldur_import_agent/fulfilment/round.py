@@ -1,0 +1,233 @@
+"""One round: whatever happens in it, each request that it touched ends Done or Erred, or is finished by a later one."""
+
+import asyncio
+import uuid
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from waldur_import_agent.errors import StateError, StoppedError
+from waldur_import_agent.fulfilment.apply import Applier
+from waldur_import_agent.fulfilment.claims import Claims
+from waldur_import_agent.fulfilment.outcome import Ending, Outcome, Problems, RoundReport
+from waldur_import_agent.fulfilment.survey import Survey, Surveyor
+from waldur_import_agent.journal import Journal, Round
+from waldur_import_agent.log import Redactor, get_logger
+from waldur_import_agent.records import Marker, Plan
+from waldur_import_agent.system import now, unless
+from waldur_import_agent.waldur.errors import WaldurNotAuthenticatedError, WaldurUnavailableError
+
+ATTEMPTS_MAX = 5
+"""How often a request is begun before it is given up; counted on disk before each scan."""
+PASSES_AFTER_RECEIPT = 2
+"""How often a difference between the plan and what Waldur lists afterwards is worked off."""
+WAIT = (WaldurUnavailableError, WaldurNotAuthenticatedError, StoppedError)
+"""What makes a round wait: the requests stay in Processing until Waldur is back or the agent is started again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who writes: part of each record's marker."""
+
+    instance: str
+    host: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answerer:
+    """Answers the requests of one offering."""
+
+    surveyor: Surveyor
+    claims: Claims
+    journal: Journal
+    identity: Identity
+    redact: Redactor
+    stop: asyncio.Event
+    creates_in_flight: int
+
+    @property
+    def offering(self) -> str:
+        """The offering's UUID."""
+        return self.surveyor.settings.uuid
+
+    async def answer(self) -> RoundReport:
+        """One round: take up what is ours, claim what is Sent, and answer all of it with one scan.
+
+        Raises StateError when the journal cannot be written, and what nobody expected outside the work itself.
+        """
+        report = RoundReport(uuid.uuid4().hex, self.offering, now(), now(), Outcome(Ending.NOTHING))
+        try:
+            requests, given_up = await self._take_requests()
+        except WAIT as error:
+            return self._ended(replace(report, outcome=_waiting(error)))
+        if not requests:
+            return self._ended(
+                replace(report, requests=tuple(given_up), outcome=_given_up() if given_up else report.outcome)
+            )
+        report = replace(report, requests=tuple(requests))
+        self.journal.count_attempt(requests)
+        try:
+            report = await self._work(report)
+        except (*WAIT, asyncio.CancelledError) as error:
+            # neither an outage nor a stop is the request's fault
+            self.journal.count_attempt(requests, -1)
+            if isinstance(error, asyncio.CancelledError):
+                raise
+            return self._ended(replace(report, outcome=_waiting(error)))
+        return self._ended(await self._finish(report))
+
+    async def _take_requests(self) -> tuple[list[str], list[str]]:
+        """The requests to answer now, and those that were given up."""
+        requests, given_up = [], []
+        for claim in await unless(self.stop, self.claims.recover()):
+            if claim.attempts >= ATTEMPTS_MAX:
+                await self.claims.finish(claim.request, _given_up())
+                given_up.append(claim.request)
+            else:
+                requests.append(claim.request)
+        requests += await self.claims.take(await unless(self.stop, self.claims.sent()), self.stop)
+        return requests, given_up
+
+    async def _work(self, report: RoundReport) -> RoundReport:
+        """Scan, plan, apply, and look at the receipt. Only what must wait is raised; all else becomes the outcome."""
+        problems = Problems(self.redact)
+        log = get_logger()
+        log.info("round started", run=report.run, requests=list(report.requests))
+        try:
+            survey = await self.surveyor.look()
+            plan = self.surveyor.plan(survey)
+            for warning in (*survey.warnings, *plan.warnings):
+                log.warning("survey", note=warning)
+            applier = Applier(
+                self.surveyor.side, self._marker(report.run), self.creates_in_flight, self.surveyor.progress
+            )
+            await applier.apply(plan)
+            difference, listed = await self._receipt(survey, plan, applier)
+        except (*WAIT, StateError):
+            raise
+        except Exception as error:
+            # whatever it was, the request must not stay in Processing
+            log.exception("round failed", run=report.run)
+            return replace(report, outcome=problems.failure(error))
+        _note_problems(problems, self.surveyor, survey, plan, applier)
+        if difference:
+            problems.add(
+                "What Waldur lists still differs from the plan; another agent or person may be at work", difference
+            )
+        return replace(
+            report,
+            outcome=problems.outcome(),
+            found=len(survey.scan.resources),
+            plan=plan,
+            refused=applier.refused,
+            listed=listed,
+        )
+
+    async def _receipt(self, survey: Survey, plan: Plan, applier: Applier) -> tuple[list[str], int | None]:
+        """What Waldur now lists against the plan; differences are worked off, what then remains is returned.
+
+        A round that wrote nothing lists nothing again.
+        """
+        if not plan.writes:
+            return [], None
+        again = plan
+        for passes in range(PASSES_AFTER_RECEIPT + 1):
+            survey = replace(survey, known=await self.surveyor.side.known())
+            again = self.surveyor.plan(survey, applier.refused)
+            if not again.writes or applier.gave_up or passes == PASSES_AFTER_RECEIPT:
+                break
+            get_logger().warning("receipt differs from the plan", **again.counts())
+            await applier.apply(again)
+        difference = [] if applier.gave_up else _differences(again, applier)
+        return difference, len(survey.known.records)
+
+    async def _finish(self, report: RoundReport) -> RoundReport:
+        for request in report.requests:
+            try:
+                await self.claims.finish(request, report.outcome)
+            except WAIT as error:
+                report = replace(report, outcome=_waiting(error))
+        return report
+
+    def _ended(self, report: RoundReport) -> RoundReport:
+        report = replace(report, finished=now())
+        outcome = report.outcome
+        log = get_logger()
+        if outcome.ending is Ending.WAITING:
+            log.warning("waiting for Waldur", reason=self.redact(str(outcome.error)))
+        if not report.requests:
+            return report
+        log.info(
+            "round finished",
+            run=report.run,
+            outcome=outcome.ending,
+            seconds=round((report.finished - report.started).total_seconds(), 3),
+            **report.counts,
+        )
+        self.journal.record_round(
+            Round(
+                run=report.run,
+                offering=report.offering,
+                started=report.started,
+                finished=report.finished,
+                outcome=outcome.ending,
+                message=outcome.message,
+                requests=report.requests,
+                counts=report.counts,
+            ),
+            report.reasons(),
+        )
+        return report
+
+    def _marker(self, run: str) -> "_MarkerMaker":
+        return _MarkerMaker(self.identity, run)
+
+
+@dataclass(frozen=True, slots=True)
+class _MarkerMaker:
+    identity: Identity
+    run: str
+
+    def __call__(self, content: str, written: datetime) -> Marker:
+        who = self.identity
+        return Marker(who.instance, content, who.host, who.version, self.run, written)
+
+
+def _waiting(error: BaseException) -> Outcome:
+    return Outcome(Ending.WAITING, error=error)
+
+
+def _given_up() -> Outcome:
+    return Outcome(
+        Ending.ERRED,
+        f"The agent gave up after {ATTEMPTS_MAX} attempts, each of which was cut off before its end (a crash, a kill, "
+        "a lack of memory). See the agent's log, then create a new request",
+    )
+
+
+def _differences(plan: Plan, applier: Applier) -> list[str]:
+    return [
+        *(f"{wanted.backend_id}: not listed" for wanted in plan.report),
+        *(f"{refresh.wanted.backend_id}: not refreshed" for refresh in plan.refresh),
+        *(
+            f"{removal.record.backend_id}: still listed ({removal.why})"
+            for removal in (*plan.surplus, *plan.withdraw)
+            if removal.record.backend_id not in applier.refused
+        ),
+    ]
+
+
+def _note_problems(problems: Problems, surveyor: Surveyor, survey: Survey, plan: Plan, applier: Applier) -> None:
+    """What keeps a request from being Done: a refusal, withdrawals held back, or nothing placed at all."""
+    if applier.refused:
+        items = [f"{backend_id}: {words}" for backend_id, words in applier.refused.items()]
+        problems.add(f"Waldur refused {len(items)} records", items)
+    if applier.gave_up:
+        problems.add(applier.gave_up)
+    if plan.held_why:
+        problems.add(plan.held_why, [removal.record.backend_id for removal in plan.held])
+    unplaced = [f"{item.resource.backend_id}: {item.why}" for item in plan.unplaced]
+    in_waldur = plan.report or plan.refresh or plan.keep
+    if unplaced and (surveyor.settings.unplaced_is_error or not in_waldur):
+        hint = "; ".join(survey.warnings) or "see projects.rules and projects.overrides_file in the configuration"
+        problems.add(f"{len(unplaced)} of {len(survey.scan.resources)} resources have no project: {hint}", unplaced)

@@ -1,0 +1,106 @@
+"""Looking at both sides without changing either: what the backend has, what Waldur has, and the plan that follows."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from waldur_import_agent.fulfilment.waldur_side import WaldurSide
+from waldur_import_agent.log import get_logger
+from waldur_import_agent.placement import Overrides, Placer, read_overrides
+from waldur_import_agent.plan import PlanInput, make_plan
+from waldur_import_agent.records import Known, Offering, Plan, Scan
+from waldur_import_agent.scanners.base import BackendUnavailableError, Scanner
+from waldur_import_agent.settings.models import OfferingSettings
+
+SCAN_WAITS = (5.0, 20.0)
+"""Seconds before the second and the third attempt at a scan; a backend that hangs is not asked again at once."""
+
+Sleep = Callable[[float], Awaitable[None]]
+Progress = Callable[[str, int, int], None]
+"""Told the phase, how much of it is done, and how much there is (0: unknown)."""
+
+
+def no_progress(phase: str, done: int, total: int) -> None:
+    """Tells nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """Both sides at one time."""
+
+    scan: Scan
+    offering: Offering
+    placer: Placer
+    known: Known
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Surveyor:
+    """Looks at one offering's backend and at Waldur."""
+
+    settings: OfferingSettings
+    instance: str
+    scanner: Scanner
+    side: WaldurSide
+    sleep: Sleep
+    allow_withdrawals: bool = False
+    progress: Progress = no_progress
+    scan_waits: Sequence[float] = field(default=SCAN_WAITS)
+
+    async def look(self) -> Survey:
+        """Scan, then read Waldur.
+
+        Raises BackendError, ConfigurationError (the overrides file), WaldurError or StoppedError.
+        """
+        self.progress("scanning the backend", 0, 0)
+        scan = await self.scan()
+        self.progress("reading Waldur", 0, 0)
+        overrides = Overrides()
+        if self.settings.projects.overrides_file is not None:
+            overrides = read_overrides(self.settings.projects.overrides_file, ignore_case=self.scanner.ids_ignore_case)
+        offering = await self.side.offering()
+        projects = await self.side.projects()
+        warnings = list(overrides.problems)
+        if not projects:
+            warnings.append(
+                "the token can see no project, so nothing can be placed. OFFERING.MANAGER alone sees none: give the "
+                "service account a role in the projects or their organizations, or a support token"
+            )
+        placer = Placer(projects, self.settings.projects.rules, overrides)
+        return Survey(scan, offering, placer, await self.side.known(), tuple(warnings))
+
+    async def scan(self) -> Scan:
+        """Scan the backend. One that is unavailable is tried again, all within the scan's deadline."""
+        try:
+            async with asyncio.timeout(self.settings.scan_timeout):
+                return await self._scan_again_and_again()
+        except TimeoutError as error:
+            raise BackendUnavailableError(
+                f"the scan did not end within {self.settings.scan_timeout:g} seconds (scan_timeout)"
+            ) from error
+
+    async def _scan_again_and_again(self) -> Scan:
+        for wait in self.scan_waits:
+            try:
+                return await self.scanner.scan()
+            except BackendUnavailableError as error:
+                get_logger().warning("scan failed, will be tried again", seconds=wait, reason=str(error))
+                await self.sleep(wait)
+        return await self.scanner.scan()
+
+    def plan(self, survey: Survey, refused: Mapping[str, str] | None = None) -> Plan:
+        """What follows from a survey; ids in `refused` are not tried again."""
+        return make_plan(
+            PlanInput(
+                scan=survey.scan,
+                place=survey.placer.place,
+                known=survey.known,
+                offering=survey.offering,
+                settings=self.settings,
+                instance=self.instance,
+                ids_ignore_case=self.scanner.ids_ignore_case,
+                refused=refused or {},
+                allow_withdrawals=self.allow_withdrawals,
+            )
+        )

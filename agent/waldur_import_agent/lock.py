@@ -1,0 +1,70 @@
+"""One agent per offering and host: a lock file in one fixed directory, whatever state directory is configured."""
+
+import fcntl
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from waldur_import_agent.errors import LockedError, StateError
+from waldur_import_agent.system import now
+
+SHARED_DIRECTORY_MODE = 0o1777
+"""Agents of different users must see each other's locks, and not remove them."""
+
+
+@contextmanager
+def offering_lock(directory: Path, waldur_url: str, offering: str) -> Iterator[None]:
+    """Hold the lock of one offering. It goes with the process, so nothing is left behind by a crash.
+
+    Raises LockedError, naming the holder, where another process has it, and StateError where the directory cannot be
+    used.
+    """
+    path = directory / f"{hashlib.sha256(waldur_url.encode()).hexdigest()[:12]}-{offering}.lock"
+    descriptor = _open(path)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise LockedError(
+                f"another agent on this host answers the offering {offering}: {_holder(descriptor)}",
+                remedy=f"Stop it first; its lock is {path}",
+            ) from error
+        _write_holder(descriptor)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _open(path: Path) -> int:
+    try:
+        if not path.parent.is_dir():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.parent.chmod(SHARED_DIRECTORY_MODE)
+        try:
+            return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except PermissionError:
+            # another user's file: reading is enough to lock it
+            return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        raise StateError(
+            f"the lock {path} cannot be opened: {error.strerror}",
+            remedy=f"Create it with `install -d -m 1777 {path.parent}`, or see lock_dir in the configuration",
+        ) from error
+
+
+def _write_holder(descriptor: int) -> None:
+    holder = json.dumps({"pid": os.getpid(), "uid": os.getuid(), "since": now().isoformat(timespec="seconds")})
+    if fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDWR:
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, holder.encode(), 0)
+
+
+def _holder(descriptor: int) -> str:
+    try:
+        holder = json.loads(os.pread(descriptor, 1024, 0))
+        return f"process {int(holder['pid'])} of uid {int(holder['uid'])}, since {holder['since']}"
+    except (ValueError, KeyError, TypeError):
+        return "its process did not say who it is"

@@ -1,0 +1,127 @@
+"""What an agent reads besides: projects, the provider's offerings and resources, itself, the version."""
+
+from collections.abc import Iterable
+from http import HTTPStatus
+from typing import Any
+from uuid import UUID
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from waldur_import_agent.sandbox.access import lists_projects_of_provider, sees_all, sees_offering, sees_project
+from waldur_import_agent.sandbox.answers import forbidden, not_found
+from waldur_import_agent.sandbox.endpoint import Call
+from waldur_import_agent.sandbox.listing import chosen, page_response
+from waldur_import_agent.sandbox.objects import Project, Resource, ResourceState
+
+VERSION = "7.6.8"
+
+
+async def list_projects(call: Call) -> Response:
+    """Projects that the caller sees: all for staff and support, else those in which it has a role."""
+    return _project_page(call, (row for row in call.state.projects.values() if sees_project(call.user, row)))
+
+
+async def retrieve_project(call: Call) -> Response:
+    """One project."""
+    try:
+        project = call.state.projects.get(UUID(call.uuid).hex)
+    except ValueError:
+        project = None
+    if project is None or not sees_project(call.user, project):
+        raise not_found("Project")
+    return JSONResponse(_project_row(call, project))
+
+
+async def list_projects_of_provider(call: Call) -> Response:
+    """Projects that have a resource of a service provider; for the provider's owner and staff."""
+    try:
+        uuid = UUID(call.uuid).hex
+    except ValueError:
+        uuid = ""
+    provider = next((row for row in call.state.customers.values() if row.service_provider_uuid == uuid), None)
+    if provider is None:
+        raise not_found("ServiceProvider")
+    if not lists_projects_of_provider(call.user, provider):
+        raise forbidden()
+    projects = {
+        row.project.uuid: row.project
+        for row in call.state.resources.values()
+        if row.offering.customer is provider and row.state != ResourceState.TERMINATED
+    }
+    return _project_page(call, projects.values())
+
+
+async def list_resources(call: Call) -> Response:
+    """The marketplace resources of the offerings that the caller manages, oldest first."""
+    filters = call.filters()
+    offering, backend_id = filters.uuid("offering_uuid"), filters.text("backend_id")
+    states = filters.choices("state", ResourceState)
+    filters.check()
+    candidates, _ = call.state.resource_table.narrowest(offering=offering, backend_id=backend_id)
+    rows = [
+        row
+        for row in candidates
+        if (states is None or row.state in states)
+        and (offering is None or row.offering.uuid == offering)
+        and (backend_id is None or row.backend_id == backend_id)
+        and (sees_all(call.user) or sees_offering(call.user, row.offering))
+    ]
+
+    def serialize(row: Resource) -> dict[str, Any]:
+        return chosen(call.rows.resource(row), call.http.query_params)
+
+    return page_response(call.http.url, rows, serialize)
+
+
+async def retrieve_offering(call: Call) -> Response:
+    """An offering as its provider sees it."""
+    try:
+        offering = call.state.offerings.get(UUID(call.uuid).hex)
+    except ValueError:
+        offering = None
+    if offering is None or not sees_offering(call.user, offering):
+        raise not_found("Offering")
+    return JSONResponse(chosen(call.rows.offering(offering), call.http.query_params))
+
+
+async def retrieve_me(call: Call) -> Response:
+    """The caller, the token included unless `field=` leaves it out."""
+    return JSONResponse(chosen(call.rows.user(call.user), call.http.query_params))
+
+
+async def retrieve_version(call: Call) -> Response:
+    """The version, for staff and support."""
+    if not sees_all(call.user):
+        raise forbidden()
+    return JSONResponse({"version": VERSION})
+
+
+async def retrieve_configuration(request: Request) -> Response:
+    """Some public settings; needs no token."""
+    del request  # nothing in it matters
+    return JSONResponse({"WALDUR_CORE": {"SITE_NAME": "Waldur sandbox"}}, HTTPStatus.OK)
+
+
+def _project_page(call: Call, projects: Iterable[Project]) -> Response:
+    filters = call.filters()
+    slug, backend_id = filters.text("slug"), filters.text("backend_id")
+    name, name_exact = filters.text("name"), filters.text("name_exact")
+    rows = [
+        row
+        for row in projects
+        if (slug is None or row.slug == slug)
+        and (backend_id is None or row.backend_id == backend_id)
+        and (name is None or name.lower() in row.name.lower())
+        and (name_exact is None or row.name == name_exact)
+    ]
+
+    def serialize(row: Project) -> dict[str, Any]:
+        return _project_row(call, row)
+
+    return page_response(call.http.url, rows, serialize)
+
+
+def _project_row(call: Call, project: Project) -> dict[str, Any]:
+    resources, _ = call.state.resource_table.narrowest(project=project.uuid)
+    return chosen(call.rows.project(project, len(resources)), call.http.query_params)

@@ -1,0 +1,302 @@
+"""The objects of one sandbox: how they are made, found, and moved from state to state. Nothing of HTTP."""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from waldur_import_agent.sandbox.objects import (
+    Customer,
+    Offering,
+    Plan,
+    Project,
+    Record,
+    Request,
+    RequestState,
+    Resource,
+    ResourceState,
+    Role,
+    Scope,
+    User,
+)
+from waldur_import_agent.sandbox.table import Table
+
+TICK = timedelta(microseconds=1)
+SLUG_LENGTH = 8
+
+
+def hex_uuid(value: str | None) -> str:
+    """A UUID, with or without dashes, as 32 hexadecimal digits; a new one for None. Raises ValueError."""
+    return UUID(value).hex if value is not None else uuid4().hex
+
+
+def slugify(name: str) -> str:
+    """The slug of a name as Django makes it of ASCII text."""
+    return re.sub(r"[-\s]+", "-", re.sub(r"[^\w\s-]", "", name.lower())).strip("-_")
+
+
+class WrongStateError(Exception):
+    """A transition is not allowed from the present state; the text names the states from which it is."""
+
+
+class State:
+    """All objects of one sandbox, in memory, and the four users that every sandbox has."""
+
+    def __init__(self, clock: Callable[[], datetime]) -> None:
+        self._clock = clock
+        self._last = datetime.min.replace(tzinfo=UTC)
+        self._slugs: Counter[str] = Counter()
+        self.users: list[User] = []
+        self.customers: dict[str, Customer] = {}
+        self.offerings: dict[str, Offering] = {}
+        self.projects: dict[str, Project] = {}
+        self.request_table: Table[Request] = Table(offering=lambda row: row.offering.uuid)
+        self.record_table: Table[Record] = Table(
+            offering=lambda row: row.offering.uuid, backend_id=lambda row: row.backend_id
+        )
+        self.resource_table: Table[Resource] = Table(
+            offering=lambda row: row.offering.uuid,
+            backend_id=lambda row: row.backend_id,
+            project=lambda row: row.project.uuid,
+        )
+        self.staff = self.add_user("staff", staff=True)
+        self.support = self.add_user("support", support=True)
+        self.agent = self.add_user("agent")
+        self.outsider = self.add_user("outsider")
+
+    @property
+    def requests(self) -> Mapping[str, Request]:
+        """The backend resource requests by UUID, oldest first."""
+        return self.request_table.by_uuid
+
+    @property
+    def records(self) -> Mapping[str, Record]:
+        """The backend resources by UUID, oldest first."""
+        return self.record_table.by_uuid
+
+    @property
+    def resources(self) -> Mapping[str, Resource]:
+        """The marketplace resources by UUID, oldest first."""
+        return self.resource_table.by_uuid
+
+    def records_of(self, offering: Offering) -> list[Record]:
+        """The backend resources of an offering, oldest first."""
+        rows, _ = self.record_table.narrowest(offering=offering.uuid)
+        return list(rows)
+
+    def now(self) -> datetime:
+        """The time by the clock, in UTC."""
+        return self._clock().astimezone(UTC)
+
+    def tick(self) -> datetime:
+        """The time by the clock, and never the same twice: later by a microsecond where the clock stands still."""
+        self._last = max(self.now(), self._last + TICK)
+        return self._last
+
+    # --- making objects
+
+    def add_user(self, username: str, *, token: str | None = None, staff: bool = False, support: bool = False) -> User:
+        """Add a user. Unless given, the token is `<username>-token`.
+
+        A token `w_<expiry, unix time>_<random>` is a personal access token.
+        """
+        user = User(
+            uuid=hex_uuid(None),
+            username=username,
+            full_name=f"{username} T",
+            slug=self._short_slug(username),
+            token=token if token is not None else f"{username}-token",
+            staff=staff,
+            support=support,
+        )
+        self.users.append(user)
+        return user
+
+    def grant(self, user: User | str, scope: Scope, role: str | None = None) -> Role:
+        """Give a user (or the owner of that token) a role in an offering, a customer or a project.
+
+        Unless named, the role is OFFERING.MANAGER, CUSTOMER.OWNER or PROJECT.MEMBER. Raises LookupError for a token
+        that nobody has.
+        """
+        if isinstance(user, str):
+            user = self._user_of_token(user)
+        if role is None:
+            role = {Offering: "OFFERING.MANAGER", Customer: "CUSTOMER.OWNER", Project: "PROJECT.MEMBER"}[type(scope)]
+        granted = Role(role, scope, self.tick())
+        user.roles.append(granted)
+        return granted
+
+    def revoke(self, user: User | str, scope: Scope) -> None:
+        """Take all roles of a user (or the owner of that token) in one scope away."""
+        if isinstance(user, str):
+            user = self._user_of_token(user)
+        user.roles = [role for role in user.roles if role.scope is not scope]
+
+    def customer(self, name: str) -> Customer:
+        """The customer of that name; made if there is none."""
+        if name not in self.customers:
+            self.customers[name] = Customer(hex_uuid(None), name, self._short_slug(name), hex_uuid(None))
+        return self.customers[name]
+
+    def add_offering(
+        self,
+        name: str,
+        *,
+        components: Iterable[str] = ("cpu",),
+        backend_id_pattern: str = "",
+        backend_id_hint: str = "",
+        provider: str = "HPC Provider",
+        uuid: str | None = None,
+    ) -> Offering:
+        """Add an active offering with one plan; the agent is its manager.
+
+        With `backend_id_pattern` an import demands that the whole backend_id matches it, and says `backend_id_hint`.
+        """
+        rules: dict[str, Any] = {}
+        if backend_id_pattern:
+            rules = {"format": {"regex": backend_id_pattern, "description": backend_id_hint}}
+        offering = Offering(
+            uuid=hex_uuid(uuid),
+            name=name,
+            slug=slugify(name),
+            customer=self.customer(provider),
+            components=tuple(components),
+            plans=[Plan(hex_uuid(None), "Standard")],
+            backend_id_rules=rules,
+            created=self.tick(),
+        )
+        self.offerings[offering.uuid] = offering
+        self.grant(self.agent, offering)
+        return offering
+
+    def add_project(
+        self,
+        name: str,
+        slug: str,
+        *,
+        backend_id: str = "",
+        customer: str = "Consumer Org",
+        visible_to_agent: bool = True,
+        uuid: str | None = None,
+    ) -> Project:
+        """Add a project of the customer with that name. The agent is a member of it unless told otherwise.
+
+        As a manager of the offering alone it would not see it: Waldur shows consumers' projects to members only.
+        """
+        project = Project(hex_uuid(uuid), name, slug, self.customer(customer), backend_id, self.tick())
+        self.projects[project.uuid] = project
+        if visible_to_agent:
+            self.grant(self.agent, project)
+        return project
+
+    def add_resource(
+        self,
+        offering: Offering,
+        project: Project,
+        backend_id: str,
+        *,
+        name: str | None = None,
+        state: str = ResourceState.OK,
+        plan: Plan | None = None,
+        limits: Any = None,
+    ) -> Resource:
+        """Add a marketplace resource, as if it had been ordered or imported."""
+        name = name if name is not None else backend_id
+        return self.resource_table.add(
+            Resource(
+                uuid=hex_uuid(None),
+                name=name,
+                slug=self._short_slug(name),
+                offering=offering,
+                project=project,
+                backend_id=backend_id,
+                created=self.tick(),
+                state=state,
+                plan=plan,
+                limits=limits if limits is not None else {},
+            )
+        )
+
+    def add_request(self, offering: Offering) -> Request:
+        """Add a backend resource request in state Sent, as staff would."""
+        now = self.tick()
+        return self.request_table.add(Request(hex_uuid(None), offering, now, now))
+
+    def add_record(
+        self,
+        offering: Offering,
+        project: Project,
+        backend_id: str,
+        *,
+        name: str | None = None,
+        backend_metadata: Any = None,
+    ) -> Record:
+        """Add a backend resource, as any agent would. There is no uniqueness: the same again is a second one."""
+        return self.record_table.add(
+            Record(
+                uuid=hex_uuid(None),
+                name=name if name is not None else backend_id,
+                project=project,
+                offering=offering,
+                backend_id=backend_id,
+                backend_metadata=backend_metadata if backend_metadata is not None else {},
+                created=self.tick(),
+            )
+        )
+
+    def delete_record(self, record: Record) -> None:
+        """Delete a backend resource; raises KeyError if it is gone already."""
+        self.record_table.remove(record)
+
+    # --- transitions
+
+    def start_processing(self, request: Request) -> None:
+        """Sent becomes Processing; raises WrongStateError from any other state."""
+        if request.state is not RequestState.SENT:
+            raise WrongStateError("Valid states for operation: Sent.")
+        request.state = RequestState.PROCESSING
+        request.started = self.tick()
+        request.modified = self.tick()
+
+    def set_done(self, request: Request) -> None:
+        """Processing becomes Done; raises WrongStateError from any other state."""
+        if request.state is not RequestState.PROCESSING:
+            raise WrongStateError("Valid states for operation: Processing.")
+        request.state = RequestState.DONE
+        request.finished = self.tick()
+        request.modified = self.tick()
+
+    def set_erred(self, request: Request, message: str, traceback: str) -> None:
+        """Any state becomes Erred, Done too: so the server has it."""
+        request.state = RequestState.ERRED
+        request.error_message = message
+        request.error_traceback = traceback
+        request.finished = self.tick()
+        request.modified = self.tick()
+
+    def import_record(self, record: Record, plan: Plan) -> Resource:
+        """A backend resource becomes a marketplace resource with its name, project, backend_id and limits.
+
+        Limits of components that the offering does not have are taken over as they are. Raises AttributeError where
+        the metadata are no object, as the server does.
+        """
+        limits = record.backend_metadata.get("limits", {})
+        resource = self.add_resource(
+            record.offering, record.project, record.backend_id, name=record.name, plan=plan, limits=limits
+        )
+        self.delete_record(record)
+        return resource
+
+    def _user_of_token(self, token: str) -> User:
+        for user in self.users:
+            if user.token == token:
+                return user
+        raise LookupError("no user of the sandbox has this token")
+
+    def _short_slug(self, name: str) -> str:
+        """The first eight characters of the slug and a number, as Waldur makes one where none is given."""
+        stem = slugify(name)[:SLUG_LENGTH]
+        self._slugs[stem] += 1
+        return f"{stem}-{self._slugs[stem]}"

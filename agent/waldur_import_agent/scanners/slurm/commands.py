@@ -1,0 +1,157 @@
+"""The commands that read SLURM's accounting, how they are run, and what their failures mean.
+
+sacctmgr's own flags, always: -i answers its questions (without it some reads ask on stdout, and with nothing on stdin
+they ask for ever), -n prints no header, -P separates columns by `|` and cuts none, -r refuses to write. There is no
+error code: the exit code is 0 or 1, and what happened is a text on stderr.
+"""
+
+import errno
+import os
+
+from waldur_import_agent.scanners.base import BackendError, BackendMisconfiguredError, BackendUnavailableError
+from waldur_import_agent.scanners.slurm.parse import ASSOCIATION_COLUMNS
+from waldur_import_agent.scanners.slurm.settings import SlurmSettings
+from waldur_import_agent.system import (
+    Completed,
+    ProcessNotStartedError,
+    ProcessOutputError,
+    ProcessTimedOutError,
+    run_process,
+)
+
+FLAGS = ("-i", "-n", "-P", "-r")
+WORDS_SHOWN = 600
+"""Characters of sacctmgr's own words in an error: it says the same thing many times over."""
+
+NO_PROGRAM = {errno.ENOENT, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.ENOEXEC, errno.ELOOP}
+"""Why a program cannot be started that trying again does not cure; no memory, or no process left, may pass."""
+
+CONFIGURATION = (
+    "Let the agent read this cluster's slurm.conf: put it to its usual place, or set SLURM_CONF for the agent"
+)
+UNKNOWN_WORD = (
+    "This release of SLURM does not know what the agent asks for: report it, with what `sacctmgr --version` says"
+)
+MISCONFIGURED = {
+    "Access/permission denied": "Give the agent's user AdminLevel=Operator in SLURM, or take `accounts` out of "
+    "PrivateData in slurmdbd.conf",
+    "supported accounting_storage plugin": "Only a cluster with AccountingStorageType=accounting_storage/slurmdbd "
+    "in its slurm.conf has accounts to read",
+    "Could not establish a configuration source": CONFIGURATION,
+    "Unable to process configuration file": CONFIGURATION,
+    "Unknown field": UNKNOWN_WORD,
+    "Unknown condition": UNKNOWN_WORD,
+    "No valid entity": UNKNOWN_WORD,
+    "unrecognized option": UNKNOWN_WORD,
+    "invalid option": UNKNOWN_WORD,
+}
+"""What of sacctmgr's texts (22.05 and 24.11) says that trying again cannot help, and the remedy."""
+
+
+class Sacctmgr:
+    """Runs sacctmgr; each method is one process start and gives what was printed.
+
+    Bytes that are not valid UTF-8 come as lone surrogates, so that nothing is lost; see parse.is_valid.
+    All methods raise BackendUnavailableError or BackendMisconfiguredError with sacctmgr's own words.
+    """
+
+    def __init__(self, settings: SlurmSettings) -> None:
+        self._settings = settings
+
+    async def version(self) -> str:
+        """The release, like `22.05.8`: Debian's program calls itself slurm-wlm, others slurm."""
+        words = (await self._run("--version")).split()
+        return words[-1] if words else "unknown"
+
+    async def clusters(self) -> str:
+        """The names of all clusters, one a line."""
+        return await self._show("cluster", "format=Cluster")
+
+    async def associations(self, *where: str) -> str:
+        """The rows of accounts and of members, ASSOCIATION_COLUMNS wide.
+
+        `wopl` (without parent limits): a row shows what was set on it, not what it inherits. `withraw`: a change to the
+        inherited QOS list is shown as such, `+low`, and not as if it were the list.
+        """
+        return await self._show("assoc", "wopl", "withraw", *where, "format=" + ",".join(ASSOCIATION_COLUMNS))
+
+    async def names(self) -> str:
+        """The names of all accounts, one a line; those without any association too."""
+        return await self._show("account", "format=Account")
+
+    async def organizations(self) -> str:
+        """Name and organization of all accounts; alone, since two texts in one row cannot be told apart."""
+        return await self._show("account", "format=Account,Org")
+
+    async def descriptions(self) -> str:
+        """Name and description of all accounts."""
+        return await self._show("account", "format=Account,Descr")
+
+    async def coordinators(self) -> str:
+        """Each user and the accounts he coordinates, those below included."""
+        return await self._show("user", "withcoord", "format=User,Coord")
+
+    async def _show(self, *arguments: str) -> str:
+        printed = await self._run(*FLAGS, "show", *arguments)
+        if printed and not printed.endswith("\n"):
+            raise BackendUnavailableError(f"{self._named('show', *arguments)} ended in the middle of a line")
+        return printed
+
+    async def _run(self, *arguments: str) -> str:
+        settings = self._settings
+        what = self._named(*arguments)
+        environment = {name: value for name, value in os.environ.items() if name != "SLURM_JWT"}
+        # a token there would silently make sacctmgr another user; C.UTF-8 is there on every host
+        environment["LC_ALL"] = "C.UTF-8"
+        try:
+            done = await run_process(
+                [str(settings.sacctmgr), *arguments],
+                timeout=settings.timeout,
+                output_limit=settings.output_limit,
+                environment=environment,
+            )
+        except ProcessNotStartedError as error:
+            raise _not_started(error) from error
+        except ProcessTimedOutError as error:
+            raise BackendUnavailableError(
+                f"{what} did not end within {settings.timeout:g} seconds and was killed",
+                remedy="Look whether slurmdbd and its database answer; a large database needs a longer scanner.timeout",
+            ) from error
+        except ProcessOutputError as error:
+            raise BackendMisconfiguredError(
+                f"{what} printed more than {settings.output_limit} bytes and was killed",
+                remedy="A database this large needs a higher scanner.output_limit",
+            ) from error
+        if done.returncode or done.stderr.strip():
+            raise classify(what, done)
+        return done.stdout.decode("utf-8", "surrogateescape")
+
+    def _named(self, *arguments: str) -> str:
+        """The command as an error names it: its list of columns helps nobody."""
+        words = [word for word in arguments if word not in FLAGS and not word.startswith("format=")]
+        return " ".join([str(self._settings.sacctmgr), *words])
+
+
+def classify(what: str, done: Completed) -> BackendError:
+    """The error for a command that failed: it exited with another code than 0, or wrote to stderr.
+
+    `what` names the command. Where the text is none of those that are known to need a person, the backend is
+    unavailable: the round tries again within its deadline.
+    """
+    words = (done.stderr.strip() or done.stdout.strip()).decode("utf-8", "backslashreplace")
+    lines = dict.fromkeys(line.strip() for line in words.splitlines())
+    shown = "; ".join(line for line in lines if line)[:WORDS_SHOWN] or "it gave no reason"
+    message = f"{what} failed with exit code {done.returncode}: {shown}"
+    for text, remedy in MISCONFIGURED.items():
+        if text in words:
+            return BackendMisconfiguredError(message, remedy=remedy)
+    return BackendUnavailableError(message)
+
+
+def _not_started(error: ProcessNotStartedError) -> BackendError:
+    cause = error.__cause__
+    if isinstance(cause, OSError) and cause.errno in NO_PROGRAM:
+        return BackendMisconfiguredError(
+            str(error), remedy="Install SLURM's client programs, or set scanner.sacctmgr to where sacctmgr is"
+        )
+    return BackendUnavailableError(str(error))

@@ -1,0 +1,72 @@
+"""The slurm scanner's block in the configuration. Each field's description is its documentation."""
+
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from waldur_import_agent.scanners.base import ScannerSettings
+from waldur_import_agent.settings.models import Duration, Pattern
+
+
+class Condition(ScannerSettings):
+    """What an account must be like: all that is given must hold. Patterns are searched, capitals matter."""
+
+    name: Pattern | None = Field(default=None, description="regular expression, searched in the account's name")
+    parent: Pattern | None = Field(
+        default=None, description="regular expression, searched in the name of the account directly above (root is one)"
+    )
+    organization: Pattern | None = Field(
+        default=None, description="regular expression, searched in the account's organization"
+    )
+    min_depth: int | None = Field(default=None, ge=1, description="at least this deep; a child of root has depth 1")
+    max_depth: int | None = Field(default=None, ge=1, description="at most this deep; a child of root has depth 1")
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if not self.model_dump(exclude_none=True):
+            raise ValueError("a condition needs at least one of name, parent, organization, min_depth and max_depth")
+        if self.min_depth is not None and self.max_depth is not None and self.min_depth > self.max_depth:
+            raise ValueError("min_depth is greater than max_depth: no account can match")
+        return self
+
+
+class Accounts(ScannerSettings):
+    """Which accounts are offered. The others are known, and their records are kept."""
+
+    select: Literal["leaf", "all"] = Field(
+        default="leaf", description="leaf: accounts without child accounts; all: every account but root"
+    )
+    include: tuple[Condition, ...] = Field(
+        default=(),
+        description="where given, an account must match one of these: {name, parent, organization: pattern, "
+        "min_depth, max_depth}",
+    )
+    exclude: tuple[Condition, ...] = Field(
+        default=(), description="an account that matches one of these is not offered; stronger than include"
+    )
+
+
+class SlurmSettings(ScannerSettings):
+    """How to read the accounts of one cluster."""
+
+    cluster: str | None = Field(
+        default=None,
+        pattern=r"^[\w.-]+$",
+        description="name of the cluster; needed where the accounting database has more than one",
+    )
+    sacctmgr: Path = Field(default=Path("/usr/bin/sacctmgr"), description="the program, or a wrapper around it")
+    timeout: Duration = Field(
+        default=120.0,
+        description="how long one start of sacctmgr may take; SLURM itself gives up on a hung slurmdbd after 45 s, and "
+        "more than 20,000 accounts may need 300 s",
+    )
+    output_limit: int = Field(
+        default=256 * 1024 * 1024,
+        gt=0,
+        description="how many bytes one start of sacctmgr may print; an account needs some 500",
+    )
+    coordinators: bool = Field(
+        default=False, description="count each account's coordinators too, which takes one more start of sacctmgr"
+    )
+    accounts: Accounts = Field(default=Accounts(), description="which accounts are offered")

@@ -1,0 +1,195 @@
+"""One HTTP exchange with Waldur: the token, TLS, the proxy, the size of answers, and dry runs."""
+
+import asyncio
+import json
+import re
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+from urllib.parse import urlsplit
+
+import httpx
+
+from waldur_import_agent import __version__
+from waldur_import_agent.errors import ConfigurationError
+from waldur_import_agent.settings import models
+from waldur_import_agent.waldur.answers import Answer, read_answer
+from waldur_import_agent.waldur.auth import TokenSource, authorization_header
+from waldur_import_agent.waldur.errors import (
+    ReadOnlyError,
+    WaldurInvalidError,
+    WaldurUnavailableError,
+    WaldurUndecodableError,
+)
+from waldur_import_agent.waldur.tls import ssl_context
+
+BODY_LIMIT = 64 * 1024 * 1024
+"""Bytes of an answer that are read: 300 records with all their metadata are far below."""
+READING = frozenset({"GET", "HEAD"})
+ESCAPED_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
+
+Parameters = Mapping[str, str | int | Sequence[str] | None]
+
+
+class Reply(NamedTuple):
+    """A 2xx answer: the decoded JSON (None for a 204), the headers, the status, and the whole path asked for."""
+
+    data: Any
+    headers: Mapping[str, str]
+    status: int
+    path: str
+
+
+class WaldurTransport:
+    """Sends one request and gives the JSON of the answer, or raises one of waldur.errors.
+
+    An async context manager. `read_only` lets nothing but GET and HEAD out. `transport` takes the place of the
+    network, in tests and for a server in the same process.
+    """
+
+    def __init__(
+        self,
+        settings: models.Waldur,
+        tokens: TokenSource,
+        *,
+        read_only: bool = False,
+        transport: httpx.AsyncBaseTransport | None = None,
+        body_limit: int = BODY_LIMIT,
+    ) -> None:
+        self._url = settings.url
+        self._base_path = urlsplit(settings.url).path
+        self._tokens = tokens
+        self._token: str | None = None
+        self._read_only = read_only
+        self._body_limit = body_limit
+        self._retry_after_max = settings.effort.retry_after_max
+        self._http = _http_client(settings, transport)
+
+    def __repr__(self) -> str:
+        return f"WaldurTransport({self._url})"
+
+    async def __aenter__(self) -> Self:
+        await self._http.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self._http.__aexit__(kind, error, traceback)
+
+    def renew_token(self) -> None:
+        """Read the token again. Raises ConfigurationError if there is none; the one in use is then kept."""
+        self._token = self._tokens.read()
+
+    async def request(self, method: str, path: str, params: Parameters | None = None, json: Any = None) -> Reply:
+        """Send one request and read the answer.
+
+        `path` begins after /api, with a slash. Parameters that are None are left out, a list repeats its name. After
+        a 401 the token is read again and, if it is another one, the request is sent once more: Waldur has not carried
+        it out. Raises ConfigurationError if there is no token.
+        """
+        full_path = self._base_path + path
+        if self._read_only and method not in READING:
+            raise ReadOnlyError(f"{method} {full_path} was not sent: this is a dry run")
+        content = None if json is None else _encode(method, full_path, json)
+        query = {name: value for name, value in (params or {}).items() if value is not None}
+        if self._token is None:
+            self.renew_token()
+        token = self._token or ""
+        answer = await self._exchange(method, path, query, content, token)
+        if answer.status == HTTPStatus.UNAUTHORIZED and (token_now := self._token_other_than(token)):
+            token = token_now
+            answer = await self._exchange(method, path, query, content, token)
+        data = read_answer(method, full_path, answer, token=token, retry_after_max=self._retry_after_max)
+        return Reply(data, answer.headers, answer.status, full_path)
+
+    def _token_other_than(self, refused: str) -> str | None:
+        """The token as it is now, if it is not the one that was refused."""
+        try:
+            self.renew_token()
+        except ConfigurationError:  # the 401 tells more, and the next round reads the file again and says this
+            return None
+        return None if self._token == refused else self._token
+
+    async def _exchange(
+        self, method: str, path: str, query: Mapping[str, Any], content: bytes | None, token: str
+    ) -> Answer:
+        """Send one request and read the whole answer, up to the limit."""
+        headers = {"Authorization": authorization_header(token)}
+        if content is not None:
+            headers["Content-Type"] = "application/json"
+        full_path = self._base_path + path
+        try:
+            async with self._http.stream(
+                method, self._url + path, params=query, content=content, headers=headers
+            ) as response:
+                body = bytearray()
+                async for chunk in response.aiter_bytes():
+                    body += chunk
+                    if len(body) > self._body_limit:
+                        raise WaldurUndecodableError(
+                            method, full_path, response.status_code, f"more than {self._body_limit} bytes"
+                        )
+                return Answer(response.status_code, response.headers, bytes(body))
+        except httpx.DecodingError as error:
+            raise WaldurUndecodableError(method, full_path, None, f"broken compression: {error}") from error
+        except (httpx.RequestError, OSError) as error:  # an OSError can slip through httpx when TLS breaks off
+            raise _unreachable(method, full_path, error) from error
+        except asyncio.CancelledError as error:
+            error.add_note(f"{method} {full_path}")  # effort names the call whose time ran out
+            raise
+
+
+def _http_client(settings: models.Waldur, transport: httpx.AsyncBaseTransport | None) -> httpx.AsyncClient:
+    connections = settings.creates_in_flight + 8  # the creates and the reads of some offerings beside them
+    # whoever brings the transport brings its TLS and proxy too; reading the system's certificates takes a while
+    verify = ssl_context(settings) if transport is None else False
+    try:
+        return httpx.AsyncClient(
+            headers={"Accept": "application/json", "User-Agent": f"waldur-import-agent/{__version__}"},
+            timeout=httpx.Timeout(settings.read_timeout, connect=settings.connect_timeout),
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=connections),
+            verify=verify,
+            proxy=settings.proxy if transport is None else None,
+            follow_redirects=False,
+            transport=transport,
+        )
+    except (ValueError, httpx.InvalidURL, ImportError) as error:
+        place = (
+            "waldur.proxy" if settings.proxy else "the proxy in the environment (HTTPS_PROXY, HTTP_PROXY, ALL_PROXY)"
+        )
+        reason = (
+            "SOCKS needs the package socksio" if isinstance(error, ImportError) else "its address cannot be understood"
+        )
+        # without the cause: its text repeats the address, which may hold a password
+        raise ConfigurationError(
+            f"{place} cannot be used: {reason}", remedy="It looks like http://proxy.example.com:3128."
+        ) from None
+
+
+def _encode(method: str, path: str, body: Any) -> bytes:
+    """The body as JSON. Raises WaldurInvalidError for what Waldur cannot store.
+
+    PostgreSQL keeps no NUL in text and answers 500, which would look like an outage and be tried again for ever.
+    """
+    try:
+        text = json.dumps(body, ensure_ascii=False, allow_nan=False)
+        content = text.encode()
+    except ValueError as error:  # NaN, or bytes that were no text
+        raise WaldurInvalidError(method, path, None, f"not sent, it cannot be stored: {error}") from error
+    if ESCAPED_NUL.search(text):
+        raise WaldurInvalidError(method, path, None, "not sent, it cannot be stored: a NUL character")
+    return content
+
+
+def _unreachable(method: str, path: str, error: Exception) -> WaldurUnavailableError:
+    reason = str(error) or type(error).__name__
+    if isinstance(error, httpx.ConnectTimeout):
+        reason = "no connection in time"
+    elif isinstance(error, httpx.TimeoutException):
+        reason = "no answer in time"
+    remedy = ""
+    if "CERTIFICATE_VERIFY_FAILED" in reason:
+        remedy = "Set waldur.ca_file to the certificates that signed Waldur's."
+    return WaldurUnavailableError(method, path, None, reason, remedy=remedy)
