@@ -11,6 +11,9 @@ from typing import Any
 
 from waldur_import_agent.fulfilment.survey import Progress, no_progress
 
+PIPED_WIDTH = 160
+"""Columns of a table that goes into a pipe or a file; programs read --output json."""
+
 
 def plain(value: object) -> str:
     """A value as text for a terminal: no control character of a name reaches it."""
@@ -25,20 +28,22 @@ def plain(value: object) -> str:
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """A table on stdout; as wide as the terminal, or as wide as it needs to be where stdout is none."""
+    """A table on stdout; as wide as the terminal, or PIPED_WIDTH where stdout is none."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    on_terminal = sys.stdout.isatty()
-    console = Console(highlight=False, soft_wrap=False, width=None if on_terminal else 10_000)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else PIPED_WIDTH)
     table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(*(Text(plain(value)) for value in row))
-    console.print(table)
+    with console.capture() as captured:
+        console.print(table)
+    for line in captured.get().splitlines():
+        print(line.rstrip())
 
 
 def print_json(value: object) -> None:

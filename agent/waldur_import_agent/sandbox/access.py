@@ -51,7 +51,7 @@ def sees_all(user: User) -> bool:
 
 
 def manages(user: User, offering: Offering) -> bool:
-    """Whether a user may answer requests of an offering and report its backend resources."""
+    """Whether a user may answer the requests of an offering and report its backend resources."""
     return user.staff or any(
         role.name in MANAGING_ROLES and (role.scope is offering or role.scope is offering.customer)
         for role in user.roles
@@ -61,6 +61,11 @@ def manages(user: User, offering: Offering) -> bool:
 def sees_offering(user: User, offering: Offering) -> bool:
     """Whether a user sees an offering as a provider does, with its requests, backend resources and resources."""
     return user.support or manages(user, offering)
+
+
+def seen_offerings(user: User, offerings: Iterable[Offering]) -> frozenset[str]:
+    """The UUIDs of the offerings that a user sees as a provider does: asked once for a list, not for each row."""
+    return frozenset(offering.uuid for offering in offerings if sees_offering(user, offering))
 
 
 def sees_project(user: User, project: Project) -> bool:

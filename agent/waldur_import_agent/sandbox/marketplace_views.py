@@ -8,7 +8,13 @@ from uuid import UUID
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from waldur_import_agent.sandbox.access import lists_projects_of_provider, sees_all, sees_offering, sees_project
+from waldur_import_agent.sandbox.access import (
+    lists_projects_of_provider,
+    seen_offerings,
+    sees_all,
+    sees_offering,
+    sees_project,
+)
 from waldur_import_agent.sandbox.answers import forbidden, not_found
 from waldur_import_agent.sandbox.endpoint import Call
 from waldur_import_agent.sandbox.listing import chosen, page_response
@@ -58,6 +64,7 @@ async def list_resources(call: Call) -> Response:
     offering, backend_id = filters.uuid("offering_uuid"), filters.text("backend_id")
     states = filters.choices("state", ResourceState)
     filters.check()
+    seen = seen_offerings(call.user, call.state.offerings.values())
     candidates, _ = call.state.resource_table.narrowest(offering=offering, backend_id=backend_id)
     rows = [
         row
@@ -65,7 +72,7 @@ async def list_resources(call: Call) -> Response:
         if (states is None or row.state in states)
         and (offering is None or row.offering.uuid == offering)
         and (backend_id is None or row.backend_id == backend_id)
-        and (sees_all(call.user) or sees_offering(call.user, row.offering))
+        and row.offering.uuid in seen
     ]
 
     def serialize(row: Resource) -> dict[str, Any]:

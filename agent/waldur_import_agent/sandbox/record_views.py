@@ -6,7 +6,7 @@ from uuid import UUID
 
 from starlette.responses import JSONResponse, Response
 
-from waldur_import_agent.sandbox.access import manages, sees_all, sees_offering
+from waldur_import_agent.sandbox.access import manages, seen_offerings, sees_offering
 from waldur_import_agent.sandbox.answers import CrashError, RefusalError, forbidden, not_found
 from waldur_import_agent.sandbox.body import Fields, decoded, storable
 from waldur_import_agent.sandbox.endpoint import Call
@@ -27,8 +27,9 @@ async def list_records(call: Call) -> Response:
     filters.check()
     candidates, is_whole = call.state.record_table.narrowest(offering=offering, backend_id=backend_id)
     since = max((moment for moment in (created, modified) if moment is not None), default=None)
-    visible = _sees_whole(call, offering)
-    if is_whole and visible and not any((project, name, name_exact, since)):
+    seen = seen_offerings(call.user, call.state.offerings.values())
+    sees_whole = offering in seen if offering is not None else len(seen) == len(call.state.offerings)
+    if is_whole and sees_whole and not any((project, name, name_exact, since)):
         # Nothing is left to compare: the page is cut out of the index, however many rows it has.
         return page_response(call.http.url, candidates, call.rows.record, newest_first=newest_first)
     rows = [
@@ -40,7 +41,7 @@ async def list_records(call: Call) -> Response:
         and (name is None or name.lower() in row.name.lower())
         and (name_exact is None or row.name == name_exact)
         and (since is None or row.created >= since)
-        and (visible or sees_offering(call.user, row.offering))
+        and row.offering.uuid in seen
     ]
     return page_response(call.http.url, rows, call.rows.record, newest_first=newest_first)
 
@@ -108,14 +109,6 @@ def _check_backend_id(record: Record) -> None:
     pattern = rule.get("regex")
     if pattern and record.backend_id and not re.fullmatch(pattern, record.backend_id):
         raise RefusalError(HTTPStatus.BAD_REQUEST, {"backend_id": [rule.get("description") or pattern]})
-
-
-def _sees_whole(call: Call, offering_uuid: str | None) -> bool:
-    """Whether all rows of the offering (of all offerings, where it is None) may be shown to the caller."""
-    if sees_all(call.user):
-        return True
-    offering = call.state.offerings.get(offering_uuid or "")
-    return offering is not None and sees_offering(call.user, offering)
 
 
 def _manageable(call: Call) -> Record:

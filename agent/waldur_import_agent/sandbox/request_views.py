@@ -6,7 +6,7 @@ from uuid import UUID
 
 from starlette.responses import JSONResponse, Response
 
-from waldur_import_agent.sandbox.access import manages, sees_all, sees_offering
+from waldur_import_agent.sandbox.access import manages, seen_offerings, sees_offering
 from waldur_import_agent.sandbox.answers import CrashError, forbidden, not_found, refusal
 from waldur_import_agent.sandbox.body import Fields, decoded
 from waldur_import_agent.sandbox.endpoint import Call
@@ -24,6 +24,7 @@ async def list_requests(call: Call) -> Response:
     started, finished = filters.since("started"), filters.since("finished")
     newest_first = filters.newest_first()
     filters.check()
+    seen = seen_offerings(call.user, call.state.offerings.values())
     candidates, _ = call.state.request_table.narrowest(offering=offering)
     rows = [
         row
@@ -33,7 +34,7 @@ async def list_requests(call: Call) -> Response:
         and (modified is None or row.modified >= modified)
         and (started is None or (row.started is not None and row.started >= started))
         and (finished is None or (row.finished is not None and row.finished >= finished))
-        and (sees_all(call.user) or sees_offering(call.user, row.offering))
+        and row.offering.uuid in seen
     ]
     return page_response(call.http.url, rows, call.rows.request, newest_first=newest_first)
 

@@ -24,15 +24,6 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where something stands. `found` is false when only what surrounds it is there."""
-
-    line: int
-    column: int
-    found: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Document:
     """What a file says, where it says it, and what of it is no good YAML."""
 
@@ -40,16 +31,15 @@ class Document:
     root: yaml.Node | None = None
     faults: list[Fault] = field(default_factory=list)
 
-    def place(self, location: Location) -> Place:
-        """Where a key stands, or else the nearest one around it."""
-        node, mark, found = self.root, self.root.start_mark if self.root else None, True
+    def place(self, location: Location) -> tuple[int, int]:
+        """The line and column of a key, or else of the nearest one around it."""
+        node, mark = self.root, self.root.start_mark if self.root else None
         for part in location:
-            node, position = _child(node, part)
-            if position is None:
-                found = False
+            node, inner = _child(node, part)
+            if inner is None:
                 break
-            mark = position
-        return Place(mark.line + 1, mark.column + 1, found) if mark else Place(1, 1, found=False)
+            mark = inner
+        return (mark.line + 1, mark.column + 1) if mark else (1, 1)
 
 
 def read_document(text: str) -> Document:

@@ -24,12 +24,19 @@ class EnvironmentSettings:
     problems: list[Problem] = field(default_factory=list)
 
     def variable(self, location: Location) -> str | None:
-        """The variable that gives the value at a location, the most exact one."""
-        for length in range(len(location), 0, -1):
-            name = self.variables.get(location[:length])
-            if name is not None:
-                return name
-        return None
+        """The variable that gives the value at a location, or None if none does.
+
+        A list in a variable stands for all beneath it, since it replaces that of the file as a whole.
+        """
+        data: Any = self.data
+        for part in location:
+            if not isinstance(data, dict):
+                break
+            if part not in data:
+                return None
+            data = data[part]
+        exact_first = (location[:length] for length in range(len(location), 0, -1))
+        return next((self.variables[prefix] for prefix in exact_first if prefix in self.variables), None)
 
 
 def read_environment(environment: Mapping[str, str]) -> EnvironmentSettings:

@@ -56,7 +56,6 @@ def load_configuration(
     loading = _Loading(path, document, variables)
     loading.resolve(Settings, document.data)
     data = _merged(_without_token(document.data, variables.data), variables.data)
-    settings = loading.validate(Settings, data)
     scanners = []
     for location, block in _scanner_blocks(data):
         try:
@@ -68,8 +67,10 @@ def load_configuration(
             loading.resolve(model, block)
         options = {key: value for key, value in block.items() if key != "type"}
         scanners.append(loading.validate(model, options, location))
+    settings = loading.validate(Settings, data)  # last: it copies the scanner blocks, whose paths are resolved now
     if loading.problems or settings is None:
-        raise ConfigurationError("\n".join(map(str, sorted(set(loading.problems)))))
+        in_order = sorted(set(loading.problems), key=lambda problem: (problem.line == 0, problem))
+        raise ConfigurationError("\n".join(map(str, in_order)))
     return Configuration(settings, tuple(filter(None, scanners)), tuple(loading.warnings(settings)))
 
 
@@ -91,11 +92,11 @@ class _Loading:
 
     def place(self, location: Location) -> Problem:
         """Where the value at a location comes from, as a problem without text."""
-        place = self.document.place(location)
         variable = self.variables.variable(location)
-        if variable is not None and (_holds(self.variables.data, location) or not place.found):
+        if variable is not None:
             return Problem(variable, 0, 0, format_key(location), "")
-        return Problem(str(self.path), place.line, place.column, format_key(location), "")
+        line, column = self.document.place(location)
+        return Problem(str(self.path), line, column, format_key(location), "")
 
     def add(self, location: Location, text: str) -> None:
         place = self.place(location)
@@ -189,16 +190,6 @@ def _scanner_blocks(data: Mapping[str, Any]) -> Iterator[tuple[Location, dict[st
         block = offering.get("scanner") if isinstance(offering, dict) else None
         if isinstance(block, dict) and isinstance(block.get("type"), str):
             yield ("offerings", position, "scanner"), block
-
-
-def _holds(data: Any, location: Location) -> bool:
-    """Whether there is a value at a location."""
-    for part in location:
-        try:
-            data = data[part]
-        except (KeyError, IndexError, TypeError):
-            return False
-    return True
 
 
 def _unreadable(file: Path, here: Path) -> str:

@@ -144,7 +144,7 @@ class WaldurTransport:
 def _http_client(settings: models.Waldur, transport: httpx.AsyncBaseTransport | None) -> httpx.AsyncClient:
     connections = settings.creates_in_flight + 8  # the creates and the reads of some offerings beside them
     # whoever brings the transport brings its TLS and proxy too; reading the system's certificates takes a while
-    verify = ssl_context(settings) if transport is None else False
+    verify = ssl_context(settings) if transport is None else True
     try:
         return httpx.AsyncClient(
             headers={"Accept": "application/json", "User-Agent": f"waldur-import-agent/{__version__}"},

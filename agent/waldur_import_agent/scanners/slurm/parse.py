@@ -118,7 +118,7 @@ def parse_texts(text: str, names: Collection[str]) -> Texts:
             starts.append((position, name))
             position += len(name)
         position = text.find("\n", position) + 1 or len(text)
-    ends = [start for start, _ in starts[1:]] + [len(text)]
+    ends = [start for start, _ in [*starts, (len(text), "")]][1:]
     records = [(name, text[start + len(name) + 1 : end - 1]) for (start, name), end in zip(starts, ends, strict=True)]
     return Texts(dict(records), _doubtful(records, names))
 

@@ -1,0 +1,425 @@
+"""What a scan makes of sacctmgr's answers."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from unit.scanners.slurm.fake_sacctmgr import FakeSacctmgr
+from waldur_import_agent.records import FoundResource, Scan
+from waldur_import_agent.scanners.base import BackendMisconfiguredError, Check, CheckStatus, ScannerSettings
+from waldur_import_agent.scanners.slurm import SlurmScanner
+from waldur_import_agent.scanners.slurm.parse import ASSOCIATION_COLUMNS
+from waldur_import_agent.scanners.slurm.settings import SlurmSettings
+
+
+async def scan(sacctmgr: FakeSacctmgr, **settings: Any) -> Scan:
+    """One scan of the cluster that was recorded."""
+    block = {"cluster": "testcluster", "sacctmgr": sacctmgr.program, **settings}
+    async with SlurmScanner(SlurmSettings.model_validate(block)) as scanner:
+        return await scanner.scan()
+
+
+async def found(sacctmgr: FakeSacctmgr, **settings: Any) -> dict[str, FoundResource]:
+    """What a scan of all accounts finds, by name."""
+    result = await scan(sacctmgr, **{"accounts": {"select": "all"}, **settings})
+    return {resource.backend_id: resource for resource in result.resources}
+
+
+def row(account: str, identity: int, parent: int, **cells: str) -> str:
+    """A line as `show assoc` prints it."""
+    known = {"ID": str(identity), "ParentID": str(parent), "Cluster": "testcluster", "Share": "1", "Account": account}
+    return "|".join({**known, **cells}.get(column, "") for column in ASSOCIATION_COLUMNS) + "\n"
+
+
+@pytest.fixture
+def small(sacctmgr: FakeSacctmgr) -> Callable[..., None]:
+    """Sets the answers to a cluster of few accounts: `small(rows, org=..., descr=...)`."""
+
+    def answer(*rows: str, names: str = "", org: str = "", descr: str = "") -> None:
+        sacctmgr.answer("assoc", row("root", 1, 0) + "".join(rows))
+        sacctmgr.answer("account", names)
+        sacctmgr.answer("account-org", org)
+        sacctmgr.answer("account-descr", descr)
+
+    return answer
+
+
+async def test_an_account_is_found_with_all_that_is_its_own(sacctmgr: FakeSacctmgr) -> None:
+    """Name, texts, place, own limits in SLURM's names and fixed units; the member's limits are not among them."""
+    resource = (await found(sacctmgr))["hpc_awk-alllimits"]
+    assert (resource.name, resource.kind, resource.user_count) == ("hpc_awk-alllimits", "SLURM account", 1)
+    assert resource.attributes == {
+        "description": "x",
+        "organization": "y",
+        "cluster": "testcluster",
+        "parent": "hpc_awk-prj",
+        "depth": 3,
+        "fairshare": 33,
+    }
+    assert resource.limits == {
+        "GrpTRES.cpu": 64,
+        "GrpTRES.gres/gpu": 4,
+        "GrpTRES.mem": 512 * 1024,
+        "GrpTRES.node": 8,
+        "GrpTRESMins.billing": 5000,
+        "GrpTRESMins.cpu": 1000,
+        "GrpTRESMins.gres/gpu": 200,
+        "GrpTRESMins.gres/gpu:a100": 100,
+        "GrpTRESMins.license/matlab": 30,
+        "GrpTRESMins.mem": 4096 * 1024,
+        "GrpTRESRunMins.cpu": 5000,
+        "MaxTRES.cpu": 32,
+        "MaxTRESMins.cpu": 600,
+        "MaxTRESMins.gres/gpu": 60,
+        "MaxTRESPerNode.gres/gpu": 2,
+        "GrpJobs": 9,
+        "GrpJobsAccrue": 8,
+        "GrpSubmitJobs": 20,
+        "GrpWall": 2 * 24 * 60,
+        "MaxJobs": 5,
+        "MaxJobsAccrue": 4,
+        "MaxSubmitJobs": 10,
+        "MaxWall": 36 * 60,
+    }
+    assert not resource.problems
+
+
+async def test_limits_of_members_and_of_parents_are_not_the_accounts(sacctmgr: FakeSacctmgr) -> None:
+    """An account whose members, or whose parent, have limits has none itself."""
+    accounts = await found(sacctmgr)
+    assert accounts["hpc_awk-parts"].limits == {}
+    assert accounts["hpc_awk-nousers"].limits == {}
+    assert accounts["hpc_awk-prj"].limits["MaxJobs"] == 40
+
+
+async def test_zero_blocks_and_unset_is_absent(sacctmgr: FakeSacctmgr) -> None:
+    """A limit of zero is reported, one that was taken away is not."""
+    accounts = await found(sacctmgr)
+    assert accounts["hpc_awk-zero"].limits == {
+        "GrpTRESMins.cpu": 0,
+        "GrpTRESMins.gres/gpu": 0,
+        "GrpTRESMins.mem": 0,
+        "MaxJobs": 0,
+        "GrpSubmitJobs": 0,
+        "GrpWall": 0,
+    }
+    assert accounts["hpc_awk-unset"].limits == {}
+
+
+async def test_users_are_counted_once(sacctmgr: FakeSacctmgr) -> None:
+    """However many partitions a user is in; the partitions are those of all members."""
+    accounts = await found(sacctmgr)
+    assert (accounts["hpc_awk-parts"].user_count, accounts["hpc_awk-parts"].attributes["partitions"]) == (2, "cpu,gpu")
+    assert (accounts["hpc_awk-mixparts"].user_count, accounts["hpc_awk-mixparts"].attributes["partitions"]) == (
+        1,
+        "gpu",
+    )
+    assert accounts["hpc_awk-nousers"].user_count == 0
+    assert "partitions" not in accounts["hpc_awk-nousers"].attributes
+
+
+@pytest.mark.parametrize(
+    ("name", "description", "organization"),
+    [
+        ("hpc_awk-unicode", "täht õäöü 研究 🚀", "tartu Ülikool"),
+        ("hpc_awk-pipe", "a|b|c", "o|p"),
+        ("hpc_awk-newline", "line1\nline2|x", "a\tb"),
+        ("hpc_awk-blank", " ", " "),
+        ("hpc_awk-longdesc", "d" * 4000, "o" * 300),
+        ("hpc_awk|pipe", "x", "y"),
+        ("hpc_awk-new\nline", "x", "y"),
+        ("hpc_awk space", "x", "y"),
+        ("hpc_awk-õäö", "x", "y"),
+    ],
+)
+async def test_awkward_names_and_texts(sacctmgr: FakeSacctmgr, name: str, description: str, organization: str) -> None:
+    """SLURM escapes nothing; both come out as they are, without a problem."""
+    resource = (await found(sacctmgr))[name]
+    assert resource.attributes["description"] == description
+    assert resource.attributes["organization"] == organization
+    assert not resource.problems
+
+
+async def test_parents_are_the_nearest_first_without_root(sacctmgr: FakeSacctmgr) -> None:
+    """Each has its texts; siblings share them, since thousands may have the same."""
+    accounts = await found(sacctmgr)
+    parents = accounts["hpc_awk-pipe"].parents
+    assert [(parent.backend_id, parent.name) for parent in parents] == [("hpc_awk-prj",) * 2, ("hpc_awk",) * 2]
+    assert parents[0].attributes == {"description": "project", "organization": "tests"}
+    assert accounts["hpc_awk-zero"].parents is parents
+    assert accounts["hpc_awk-prj"].parents[0] is parents[1]
+    assert accounts["hpc_awk"].parents == ()
+    assert (accounts["hpc_awk"].attributes["parent"], accounts["hpc_awk"].attributes["depth"]) == ("root", 1)
+
+
+async def test_qos_and_fairshare(sacctmgr: FakeSacctmgr) -> None:
+    """What is set on the account is told, what is not is absent; a fairshare may be a word."""
+    accounts = await found(sacctmgr)
+    assert accounts["hpc_awk-qos"].attributes["qos"] == "gpu-long,high,normal"
+    assert accounts["hpc_awk-qos"].attributes["default_qos"] == "high"
+    assert not {"qos", "default_qos"} & set(accounts["hpc_awk-pipe"].attributes)
+    assert accounts["hpc_awk-fsparent"].attributes["fairshare"] == "parent"
+
+
+async def test_coordinators_are_counted_where_asked(sacctmgr: FakeSacctmgr) -> None:
+    """It takes a read of its own, so only then."""
+    accounts = await found(sacctmgr, coordinators=True)
+    assert accounts["hpc_awk-coord"].attributes["coordinators_count"] == 2
+    assert accounts["hpc_awk-pipe"].attributes["coordinators_count"] == 0
+    assert len(sacctmgr.starts) == 6
+
+
+async def test_five_starts_and_no_more(sacctmgr: FakeSacctmgr) -> None:
+    """Their number does not depend on the accounts; limits are own ones (wopl), and only of this cluster."""
+    await scan(sacctmgr)
+    shown = sorted(start.removeprefix("-i -n -P -r show ") for start in sacctmgr.starts)
+    assert shown == [
+        "account format=Account",
+        "account format=Account,Descr",
+        "account format=Account,Org",
+        "assoc wopl withraw cluster=testcluster format=" + ",".join(ASSOCIATION_COLUMNS),
+        "cluster format=Cluster",
+    ]
+
+
+async def test_leaf_accounts_are_offered_by_default(sacctmgr: FakeSacctmgr) -> None:
+    """The others are there, with the reason; root is not offered, nor what is on another cluster only."""
+    result = await scan(sacctmgr)
+    offered = [resource.backend_id for resource in result.resources]
+    assert offered == sorted(offered)
+    assert "hpc_genomics-00000-a000000" in offered
+    assert "root" not in offered
+    assert result.excluded == {
+        "hpc_awk": "has child accounts, and accounts.select is leaf",
+        "hpc_awk-noassoc": "has no association on the cluster testcluster",
+        "hpc_awk-other": "has no association on the cluster testcluster",
+        "hpc_awk-prj": "has child accounts, and accounts.select is leaf",
+        "hpc_climate-00001": "has child accounts, and accounts.select is leaf",
+        "hpc_genomics-00000": "has child accounts, and accounts.select is leaf",
+        "hpc_ut-0000": "has child accounts, and accounts.select is leaf",
+    }
+    assert result.complete
+    assert not result.warnings
+
+
+async def test_all_accounts_but_root_are_offered_where_asked(sacctmgr: FakeSacctmgr) -> None:
+    """Those with children too."""
+    accounts = await found(sacctmgr)
+    assert {"hpc_awk", "hpc_awk-prj", "hpc_ut-0000"} <= set(accounts)
+    assert "root" not in accounts
+
+
+@pytest.mark.parametrize(
+    ("accounts", "offered"),
+    [
+        ({"include": [{"name": "^b"}]}, ["b1", "b2"]),
+        ({"include": [{"parent": "^a$"}]}, ["a1", "a2"]),
+        ({"include": [{"parent": "^root$"}]}, ["c"]),
+        ({"include": [{"organization": "red"}]}, ["a1", "b1", "c"]),
+        ({"include": [{"max_depth": 1}]}, ["c"]),
+        ({"include": [{"min_depth": 2}]}, ["a1", "a2", "b1", "b2"]),
+        ({"include": [{"name": "^a", "organization": "red"}]}, ["a1"]),
+        ({"include": [{"name": "1$"}, {"name": "^c"}]}, ["a1", "b1", "c"]),
+        ({"exclude": [{"name": "1$"}]}, ["a2", "b2", "c"]),
+        ({"include": [{"name": "^a"}], "exclude": [{"organization": "blue"}]}, ["a1"]),
+        ({"select": "all", "exclude": [{"min_depth": 2}]}, ["a", "b", "c"]),
+    ],
+)
+async def test_conditions_select(
+    sacctmgr: FakeSacctmgr, small: Callable[..., None], accounts: dict[str, Any], offered: list[str]
+) -> None:
+    """All that a condition gives must hold; one include must match, and no exclude."""
+    small(
+        row("a", 2, 1), row("b", 3, 1), row("c", 4, 1),
+        row("a1", 5, 2), row("a2", 6, 2), row("b1", 7, 3), row("b2", 8, 3),
+        names="a\na1\na2\nb\nb1\nb2\nc\n",
+        org="a|o\na1|red\na2|blue\nb|o\nb1|red\nb2|blue\nc|red\n",
+        descr="a|\na1|\na2|\nb|\nb1|\nb2|\nc|\n",
+    )  # fmt: skip
+    result = await scan(sacctmgr, accounts=accounts)
+    assert [resource.backend_id for resource in result.resources] == offered
+    assert set(offered) | set(result.excluded) == {"a", "b", "c", "a1", "a2", "b1", "b2"}
+
+
+async def test_the_reason_names_the_condition(sacctmgr: FakeSacctmgr) -> None:
+    """`explain` can say which line of the configuration left an account out."""
+    result = await scan(
+        sacctmgr, accounts={"include": [{"name": "^hpc_awk-"}], "exclude": [{"name": "x"}, {"name": "^hpc_awk-zero$"}]}
+    )
+    assert result.excluded["hpc_awk-zero"] == "excluded by accounts.exclude[1]"
+    assert result.excluded["awksame"] == "matches nothing in accounts.include"
+
+
+async def test_an_account_whose_text_was_not_listed_has_a_problem(
+    sacctmgr: FakeSacctmgr, small: Callable[..., None]
+) -> None:
+    """The reads are no snapshot: one that was made between them is found without its texts, and the scan is whole."""
+    small(row("a", 2, 1), row("new", 3, 1), names="a\n", org="a|o\n", descr="a|d\n")
+    result = await scan(sacctmgr)
+    new = result.resources[1]
+    assert new.backend_id == "new"
+    assert not {"organization", "description"} & set(new.attributes)
+    assert [problem.partition(":")[0] for problem in new.problems] == ["organization missing", "description missing"]
+    assert result.complete
+
+
+async def test_an_account_removed_meanwhile_is_not_on_the_cluster(
+    sacctmgr: FakeSacctmgr, small: Callable[..., None]
+) -> None:
+    """Listed, but without an association: not offered, and its record is kept."""
+    small(row("a", 2, 1), names="a\ngone\n", org="a|o\ngone|o\n", descr="a|d\ngone|d\n")
+    assert (await scan(sacctmgr)).excluded == {"gone": "has no association on the cluster testcluster"}
+
+
+async def test_a_doubtful_text_is_left_out_with_a_problem(sacctmgr: FakeSacctmgr, small: Callable[..., None]) -> None:
+    """Somebody's description with a line like another account's record decides over nobody's text."""
+    small(row("a", 2, 1), row("b", 3, 1), names="a\nb\n", org="a|o\nb|o\n", descr="a|first\nb|faked\nb|real\n")
+    a, b = (await scan(sacctmgr)).resources
+    for resource in (a, b):
+        assert "description" not in resource.attributes
+        assert resource.attributes["organization"] == "o"
+        assert resource.problems[0].startswith("description unreadable: ")
+
+
+async def test_a_condition_on_an_unreadable_organization_offers_nothing(
+    sacctmgr: FakeSacctmgr, small: Callable[..., None]
+) -> None:
+    """An account that may be one of those excluded is not offered, and kept."""
+    small(row("a", 2, 1), names="a\n", descr="a|d\n")
+    for condition in ({"exclude": [{"organization": "x"}]}, {"include": [{"organization": "x"}]}):
+        result = await scan(sacctmgr, accounts=condition)
+        assert "its organization could not be read" in result.excluded["a"]
+    assert len((await scan(sacctmgr, accounts={"exclude": [{"name": "x"}]})).resources) == 1
+
+
+async def test_an_unreadable_limit_is_a_problem_of_its_account(
+    sacctmgr: FakeSacctmgr, small: Callable[..., None]
+) -> None:
+    """The account is reported without it, with the others."""
+    small(row("a", 2, 1, GrpTRES="cpu=x,mem=1M", MaxJobs="5"), names="a\n", org="a|o\n", descr="a|d\n")
+    (a,) = (await scan(sacctmgr)).resources
+    assert a.limits == {"GrpTRES.mem": 1, "MaxJobs": 5}
+    assert a.problems == ("limit GrpTRES.cpu unreadable: 'x'",)
+
+
+async def test_a_name_that_is_not_utf8_is_left_out_with_a_warning(sacctmgr: FakeSacctmgr) -> None:
+    """Waldur could not be sent such a name. Its children are offered, and name it as well as can be."""
+    rows = row("root", 1, 0) + row("a\udcff", 2, 1) + row("b", 3, 2)
+    sacctmgr.answer("assoc", rows.encode("utf-8", "surrogateescape"))
+    sacctmgr.answer("account", b"a\xff\nb\n")
+    sacctmgr.answer("account-org", b"a\xff|o\nb|o\n")
+    sacctmgr.answer("account-descr", b"a\xff|d\nb|bad \xfe text\n")
+    result = await scan(sacctmgr)
+    (b,) = result.resources
+    assert b.parents[0].backend_id == b.attributes["parent"] == "a\\xff"
+    assert b.attributes["description"] == "bad \\xfe text"
+    assert b.problems[0].startswith("description is not valid UTF-8")
+    assert result.excluded == {"a\\xff": "its name is not valid UTF-8"}
+    assert result.warnings == ("account a\\xff is left out: its name is not valid UTF-8",)
+    assert result.complete
+
+
+async def test_without_the_root_row_nothing_is_believed(sacctmgr: FakeSacctmgr) -> None:
+    """PrivateData makes an empty or partial list of the associations, with exit code 0."""
+    whole = sacctmgr.recorded("assoc").split("\n", 1)
+    assert whole[0].endswith("|root")
+    for answer in (whole[1], "", row("root", 2, 1, User="root")):
+        sacctmgr.answer("assoc", answer)
+        with pytest.raises(BackendMisconfiguredError, match="account root of the cluster testcluster") as caught:
+            await scan(sacctmgr)
+        assert "AdminLevel=Operator" in caught.value.remedy
+
+
+async def test_an_account_without_its_parent_makes_the_scan_incomplete(
+    sacctmgr: FakeSacctmgr, small: Callable[..., None]
+) -> None:
+    """Rows are missing, so nothing may be concluded from what is; it and those below it are named."""
+    small(
+        row("a", 2, 1), row("b", 4, 3), row("c", 5, 4),
+        names="a\nb\nc\n", org="a|o\nb|o\nc|o\n", descr="a|d\nb|d\nc|d\n",
+    )  # fmt: skip
+    result = await scan(sacctmgr)
+    assert [resource.backend_id for resource in result.resources] == ["a"]
+    assert not result.complete
+    assert result.warnings == tuple(
+        f"account {name}: an account above it is not in sacctmgr's answer" for name in ("b", "c")
+    )
+
+
+async def test_the_only_cluster_needs_no_name(sacctmgr: FakeSacctmgr) -> None:
+    """And no condition on it either."""
+    sacctmgr.answer("cluster", "testcluster\n")
+    result = await scan(sacctmgr, cluster=None)
+    assert {resource.attributes["cluster"] for resource in result.resources} == {"testcluster"}
+    assert "hpc_awk-other" in result.excluded
+    assert not any("cluster=" in start for start in sacctmgr.starts)
+
+
+async def test_one_of_two_clusters_must_be_named(sacctmgr: FakeSacctmgr) -> None:
+    """One account name on two clusters is two accounts; the error names the clusters."""
+    with pytest.raises(BackendMisconfiguredError, match="2 clusters, and none is chosen: othercluster, testcluster"):
+        await scan(sacctmgr, cluster=None)
+
+
+async def test_an_unknown_cluster_is_refused(sacctmgr: FakeSacctmgr) -> None:
+    """Sacctmgr would answer with an empty list; the error names the clusters there are."""
+    with pytest.raises(BackendMisconfiguredError, match="no cluster puhti; it has: othercluster, testcluster"):
+        await scan(sacctmgr, cluster="puhti")
+
+
+async def test_a_clusters_name_is_compared_without_case(sacctmgr: FakeSacctmgr) -> None:
+    """As SLURM itself does."""
+    assert (await scan(sacctmgr, cluster="TestCluster")).resources
+
+
+async def test_equal_answers_give_equal_scans(sacctmgr: FakeSacctmgr) -> None:
+    """Nothing is written to Waldur only because a list came in another order."""
+    assert await scan(sacctmgr) == await scan(sacctmgr)
+
+
+async def check(fake: FakeSacctmgr, **settings: Any) -> list[Check]:
+    """What the scanner's own check finds."""
+    block = {"cluster": "testcluster", "sacctmgr": fake.program, **settings}
+    return list(await SlurmScanner(SlurmSettings.model_validate(block)).check())
+
+
+async def test_check_passes_where_a_scan_would(sacctmgr: FakeSacctmgr) -> None:
+    """It says which SLURM, which cluster, and that the root account can be seen."""
+    checks = await check(sacctmgr)
+    assert [(item.name, item.status) for item in checks] == [
+        ("sacctmgr", CheckStatus.PASS),
+        ("cluster", CheckStatus.PASS),
+        ("root account", CheckStatus.PASS),
+    ]
+    assert "22.05.8" in checks[0].detail
+
+
+async def test_check_ends_with_what_fails(sacctmgr: FakeSacctmgr) -> None:
+    """With the reason and the remedy, not an exception; what needs it is not looked at."""
+    (missing,) = await check(sacctmgr, sacctmgr="/nonexistent/sacctmgr")
+    assert (missing.name, missing.status) == ("sacctmgr", CheckStatus.FAIL)
+    assert "No such file" in missing.detail
+    assert "scanner.sacctmgr" in missing.remedy
+    cluster = (await check(sacctmgr, cluster="puhti"))[-1]
+    assert (cluster.name, cluster.status) == ("cluster", CheckStatus.FAIL)
+    assert "puhti" in cluster.detail
+    sacctmgr.answer("assoc-root", "")
+    root = (await check(sacctmgr))[-1]
+    assert (root.name, root.status) == ("root account", CheckStatus.FAIL)
+    assert "PrivateData" in root.remedy
+
+
+def test_what_the_scanner_says_of_itself() -> None:
+    """The registry finds it by these, and ids that differ in case only are one account."""
+    assert (SlurmScanner.kind, SlurmScanner.settings_model, SlurmScanner.ids_ignore_case) == (
+        "slurm",
+        SlurmSettings,
+        True,
+    )
+
+
+def test_another_scanners_settings_are_refused() -> None:
+    """A mistake in the agent shows at once."""
+    with pytest.raises(TypeError, match="needs SlurmSettings"):
+        SlurmScanner(ScannerSettings())
