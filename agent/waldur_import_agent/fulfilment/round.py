@@ -221,7 +221,7 @@ def _note_problems(problems: Problems, surveyor: Surveyor, survey: Survey, plan:
     """What keeps a request from being Done: a refusal, withdrawals held back, or nothing placed at all."""
     if applier.refused:
         items = [f"{backend_id}: {words}" for backend_id, words in applier.refused.items()]
-        problems.add(f"Waldur refused {len(items)} records", items)
+        problems.add(f"Waldur refused {len(items)} record{'s' if len(items) > 1 else ''}", items)
     if applier.gave_up:
         problems.add(applier.gave_up)
     if plan.held_why:

@@ -162,7 +162,7 @@ def _read(path: Path) -> Document:
         )
     if not isinstance(document.data, dict):
         faults = [f"{path}:{fault.line}:{fault.column}: {fault.text}" for fault in document.faults]
-        raise ConfigurationError("\n".join(faults) or f"{path}:1:1: a mapping (lines of `key: value`) is needed")
+        raise ConfigurationError("\n".join(faults) or f"{path}:1:1: a mapping of keys to values is needed")
     return document
 
 

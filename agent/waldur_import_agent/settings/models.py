@@ -74,6 +74,13 @@ def check_template(value: str) -> str:
     return value
 
 
+def check_source(value: str) -> str:
+    """What a placement rule looks at: an attribute, or one of the parent or of any ancestor."""
+    if not re.fullmatch(r"(?:parent|ancestor)(?:\.\w+)?|\w+", value):
+        raise ValueError("this is no attribute, parent[.attribute] or ancestor[.attribute]")
+    return value
+
+
 def check_scanner(value: dict[str, Any]) -> dict[str, Any]:
     """A scanner's block names its scanner; the rest is for that scanner's own model to judge."""
     if not isinstance(value.get("type"), str):
@@ -91,6 +98,7 @@ HexUuid = Annotated[str, BeforeValidator(parse_uuid)]
 WaldurUrl = Annotated[str, AfterValidator(check_url)]
 Pattern = Annotated[str, AfterValidator(check_pattern)]
 Template = Annotated[str, AfterValidator(check_template)]
+RuleSource = Annotated[str, AfterValidator(check_source)]
 ReadFile = Annotated[Path, InputFile()]
 ScannerBlock = Annotated[dict[str, Any], AfterValidator(check_scanner)]
 
@@ -189,10 +197,9 @@ class Waldur(Model):
 class Rule(Model):
     """One placement rule: where its pattern matches, it decides."""
 
-    source: str = Field(
+    source: RuleSource = Field(
         default="parent",
         alias="from",
-        pattern=r"^(?:(?:parent|ancestor)(?:\.\w+)?|\w+)$",
         description="text to look at: an attribute of the resource (name, organization, ...), parent[.attribute] or "
         "ancestor[.attribute] (the nearest one that matches)",
     )

@@ -135,6 +135,15 @@ async def test_projects_are_seen_by_role(sandbox: Sandbox, agent: httpx.AsyncCli
         assert (answer.status_code, answer.json()) == (404, {"detail": "No Project matches the given query."})
 
 
+async def test_a_role_is_taken_away(sandbox: Sandbox, project: Project, agent: httpx.AsyncClient) -> None:
+    """Roles are given and taken by user or by token, each scope for itself."""
+    other = sandbox.add_project("Other", "other")
+
+    sandbox.revoke(sandbox.agent_token, project)
+
+    assert [row["uuid"] for row in (await agent.get("projects/")).json()] == [other.uuid]
+
+
 def test_a_role_for_a_token_that_nobody_has(sandbox: Sandbox, project: Project) -> None:
     """A mistake in a test's seed is told at once."""
     with pytest.raises(LookupError):

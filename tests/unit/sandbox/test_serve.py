@@ -1,13 +1,16 @@
 """The sandbox behind a real socket."""
 
+import asyncio
 import logging
 import signal
+import socket
 
 import httpx
 import pytest
 
 from waldur_import_agent.sandbox import Fault, Sandbox, SandboxNotServedError, requests_to, serving
 from waldur_import_agent.sandbox.example import example_sandbox
+from waldur_import_agent.sandbox.server import Server
 
 
 async def test_served_until_left(sandbox: Sandbox, caplog: pytest.LogCaptureFixture) -> None:
@@ -48,6 +51,17 @@ async def test_an_address_that_is_taken(sandbox: Sandbox) -> None:
         ):
             async with serving(sandbox, port=port):
                 pass
+
+
+async def test_a_server_that_cannot_start(sandbox: Sandbox) -> None:
+    """Who waits for it gets the reason, and does not wait for ever."""
+    listener = socket.socket()
+    listener.close()
+    server = Server(sandbox.app, close_wait=1)
+    task = asyncio.create_task(server.serve(sockets=[listener]))
+
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        await server.until_started(task)
 
 
 def test_the_example() -> None:

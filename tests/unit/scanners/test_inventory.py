@@ -12,6 +12,16 @@ from waldur_import_agent.records import Ancestor, FoundResource, Scan
 from waldur_import_agent.scanners.base import BackendMisconfiguredError, BackendUnavailableError, Check, CheckStatus
 from waldur_import_agent.scanners.inventory import InventoryScanner, InventorySettings
 
+NO_HEADER = (
+    "inventory.csv:1: the first line must name the columns, backend_id among them "
+    "(backend_id, name, kind, parent, user_count, attributes.X, ...)"
+)
+
+
+def write(path: Path, text: str | bytes) -> None:
+    """Write a file just as given."""
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+
 
 async def scan(path: Path, **settings: str) -> Scan:
     """One scan of a file."""
@@ -50,19 +60,18 @@ async def test_the_record_form_is_read(jsonl: Path) -> None:
     lines = '{"backend_id": "b", "limits": {"x": null}}\n{"backend_id": "a"}\n'
     expected = Scan((FoundResource("a", "a", "resource"), FoundResource("b", "b", "resource", limits={"x": None})))
     for encoding in ("utf-8", "utf-8-sig"):
-        jsonl.write_text(lines, encoding)
+        write(jsonl, lines.encode(encoding))
         assert await scan(jsonl) == expected
 
 
 async def test_csv_is_read(csv: Path) -> None:
     """Columns in any order; an empty cell says nothing, `unlimited` is a stated limit, attributes stay text."""
-    csv.write_text(
+    write(
+        csv,
         "name,backend_id,kind,parent,user_count,attributes.owner,attributes.number,limits.storage,limits.a.b\r\n"
         '"Group\nA",a,share,physics,3,Ada,007,1.5,7\r\n'
         ",b,,,,,,unlimited,\r\n"
-        "\r\n",
-        "utf-8-sig",
-        newline="",
+        "\r\n".encode("utf-8-sig"),
     )
     assert await scan(csv) == Scan(
         (
@@ -91,15 +100,11 @@ async def test_csv_is_read(csv: Path) -> None:
         ("backend_id,name,name\na,b,c\n", ["inventory.csv:1: column name: this name stands twice"]),
         (
             "id\na\n",
-            [
-                "inventory.csv:1: the first line must name the columns, backend_id among them (backend_id, name, kind, parent, user_count, attributes.X, ...)"
-            ],
+            [NO_HEADER],
         ),
         (
             "",
-            [
-                "inventory.csv:1: the first line must name the columns, backend_id among them (backend_id, name, kind, parent, user_count, attributes.X, ...)"
-            ],
+            [NO_HEADER],
         ),
         (
             "backend_id,name\na\nb,c,d\n",
@@ -122,28 +127,28 @@ async def test_csv_is_read(csv: Path) -> None:
 )
 async def test_wrong_csv_is_told_with_its_line(csv: Path, text: str | bytes, expected: list[str]) -> None:
     """Columns that are not known, rows of another length, wrong numbers, doubled ids, bad quotes, other encodings."""
-    csv.write_bytes(text if isinstance(text, bytes) else text.encode())
+    write(csv, text)
     assert await problems(csv) == expected
 
 
 async def test_a_bad_line_of_the_record_form_is_told_with_its_line(jsonl: Path) -> None:
     """The file's name stands before it, so that an editor can jump there."""
-    jsonl.write_text('{"backend_id": "a"}\n\n{"backend_id": ""}\n')
+    write(jsonl, '{"backend_id": "a"}\n\n{"backend_id": ""}\n')
     assert await problems(jsonl) == ["inventory.jsonl:3: backend_id: this must not be empty"]
 
 
 async def test_an_empty_file_is_not_an_empty_backend(jsonl: Path) -> None:
     """A full disk leaves an empty file; all records would be withdrawn for it. Nothing there is said explicitly."""
-    jsonl.write_text("\n")
+    write(jsonl, "\n")
     (problem,) = await problems(jsonl)
     assert problem.startswith("inventory.jsonl:1: the file is empty")
-    jsonl.write_text('{"scan": {"complete": true}}\n')
+    write(jsonl, '{"scan": {"complete": true}}\n')
     assert await scan(jsonl) == Scan(())
 
 
 async def test_csv_with_nothing_but_its_header_is_an_empty_backend(csv: Path) -> None:
     """The header shows that the writer got as far as the rows."""
-    csv.write_text("backend_id\n")
+    write(csv, "backend_id\n")
     assert await scan(csv) == Scan(())
 
 
@@ -165,9 +170,11 @@ async def test_both_endings_of_json_lines_are_known(tmp_path: Path, suffix: str)
 
 async def test_a_format_that_is_set_wins_over_the_ending(csv: Path) -> None:
     """And a file with another ending needs one."""
-    csv.write_text('{"backend_id": "a"}\n')
+    write(csv, '{"backend_id": "a"}\n')
     assert len((await scan(csv, format="jsonl")).resources) == 1
-    with pytest.raises(ValidationError, match="`format` is needed: the file's ending is none of .csv, .jsonl, .ndjson"):
+    with pytest.raises(
+        ValidationError, match=r"`format` is needed: the file's ending is none of \.csv, \.jsonl, \.ndjson"
+    ):
         InventorySettings(path=Path("x.txt"))
 
 
@@ -215,7 +222,7 @@ async def test_others_get_their_turn_while_a_long_file_is_read(tmp_path: Path, s
 
 async def test_check_says_what_is_in_the_file(jsonl: Path) -> None:
     """How many records, and when it was written."""
-    jsonl.write_text('{"backend_id": "a"}\n')
+    write(jsonl, '{"backend_id": "a"}\n')
     found = await check(jsonl)
     assert found.status == CheckStatus.PASS
     assert f"{jsonl} holds 1 records, written 2" in found.detail
@@ -224,7 +231,7 @@ async def test_check_says_what_is_in_the_file(jsonl: Path) -> None:
 async def test_check_warns_of_a_file_that_is_not_complete(jsonl: Path) -> None:
     """With the reasons that the file gives."""
     for warnings, text in (('["B is down", "C too"]', "B is down; C too"), ("[]", "it gives no reason")):
-        jsonl.write_text('{"scan": {"complete": false, "warnings": ' + warnings + "}}")
+        write(jsonl, '{"scan": {"complete": false, "warnings": ' + warnings + "}}")
         found = await check(jsonl)
         assert found.status == CheckStatus.WARN
         assert found.detail.endswith(f"it is not complete: {text}")

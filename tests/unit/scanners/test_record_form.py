@@ -93,7 +93,7 @@ def test_a_last_line_says_that_the_scan_is_not_complete(version: dict[str, int])
         ({"backend_id": "a", "kind": None}, "kind: a text is needed (put it into quotes)"),
         ({"backend_id": "a", "backendid": "a"}, "backendid: unknown key (did you mean 'backend_id'?)"),
         ({"backend_id": "a", "parents": "p"}, "parents: a list is needed"),
-        ({"backend_id": "a", "parents": [1]}, "parents[0]: a mapping (lines of `key: value`) is needed"),
+        ({"backend_id": "a", "parents": [1]}, "parents[0]: a mapping of keys to values is needed"),
         ({"backend_id": "a", "parents": ["b\0"]}, "parents[0].backend_id: a NUL character cannot be stored"),
         (
             {"backend_id": "a", "parents": [{"backend_id": "b", "nam": "c"}]},
@@ -124,7 +124,7 @@ def test_a_last_line_says_that_the_scan_is_not_complete(version: dict[str, int])
         ({"backend_id": "a", "user_count": True}, "user_count: a whole number is needed"),
         ({"backend_id": "a", "user_count": "3"}, "user_count: a whole number is needed"),
         ({"backend_id": "a", "problems": [""]}, "problems[0]: this must not be empty"),
-        ([], "a mapping (lines of `key: value`) is needed"),
+        ([], "a mapping of keys to values is needed"),
         ({"scan": {"version": 2}}, "scan.version: one of 1 is needed"),
         ({"scan": {"complete": "no"}}, "scan.complete: true or false is needed"),
         ({"scan": {"complet": False}}, "scan.complet: unknown key (did you mean 'complete'?)"),

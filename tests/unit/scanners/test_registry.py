@@ -1,5 +1,6 @@
 """Scanners as entry points: ours, those of plug-ins, and plug-ins that are broken."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -38,6 +39,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
             f"[waldur_import_agent.scanners]\n{name} = {package}_module:{attribute}\n"
         )
         monkeypatch.syspath_prepend(root)
+        monkeypatch.delitem(sys.modules, f"{package}_module", raising=False)
 
     return install_package
 

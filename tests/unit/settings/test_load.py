@@ -126,7 +126,7 @@ def test_no_value_stands_in_a_report(problems: Problems, text: str) -> None:
             "# only a comment\n",
             "config.yaml:1:1: the file is empty. `waldur-import-agent config init` writes an example",
         ),
-        ("- 1\n", "config.yaml:1:1: a mapping (lines of `key: value`) is needed"),
+        ("- 1\n", "config.yaml:1:1: a mapping of keys to values is needed"),
         ("a:\n  b: [1, 2\n", "config.yaml:3:1: not YAML: while parsing a flow sequence; expected ',' or ']', but got"),
         ("a: 1\n\tb: 2\n", "config.yaml:2:1: not YAML: while scanning for the next token; found character '\\t'"),
         ("a: 1\n---\na: 2\n", "config.yaml:2:1: not YAML: expected a single document in the stream; but found another"),

@@ -1,6 +1,7 @@
 """The fixtures of the client's tests."""
 
 import pytest
+
 from unit.waldur.scripted import ScriptedWaldur
 
 

@@ -42,11 +42,10 @@ class ScriptedWaldur:
             del values["token"]
         return models.Waldur.model_validate(values)
 
-    def client(self, *, read_only: bool = False, **values: Any) -> WaldurClient:
-        """A client that speaks to this Waldur."""
-        return WaldurClient.from_settings(
-            self.settings(**values), read_only=read_only, transport=httpx.MockTransport(self.handle)
-        )
+    def client(self, *, read_only: bool = False, handler: Any = None, **values: Any) -> WaldurClient:
+        """A client that speaks to this Waldur, or to another `handler`."""
+        transport = httpx.MockTransport(handler or self.handle)
+        return WaldurClient.from_settings(self.settings(**values), read_only=read_only, transport=transport)
 
     def body(self, number: int = -1) -> Any:
         """The JSON that a request carried."""

@@ -10,8 +10,8 @@ import httpx
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from unit.waldur.scripted import ScriptedWaldur
 
+from unit.waldur.scripted import ScriptedWaldur
 from waldur_import_agent.errors import AgentError, ExitCode
 from waldur_import_agent.waldur import errors
 from waldur_import_agent.waldur.answers import parse_retry_after

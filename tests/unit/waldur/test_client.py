@@ -5,8 +5,8 @@ from typing import Any
 
 import httpx
 import pytest
-from unit.waldur.scripted import ScriptedWaldur
 
+from unit.waldur.scripted import ScriptedWaldur
 from waldur_import_agent.waldur.errors import WaldurInvalidError
 from waldur_import_agent.waldur.models import LIVE_STATES, RequestState
 
@@ -80,8 +80,8 @@ async def test_requests_are_listed_with_every_documented_parameter(waldur: Scrip
         ("page", "3"),
         ("page_size", "20"),
         ("started", IN_UTC),
-        ("state", "Sent"),
         ("state", "Processing"),
+        ("state", "Sent"),
     ]
     assert b"+" not in waldur.requests[0].url.query
     assert found.total == 7

@@ -9,8 +9,8 @@ from typing import Any
 import httpx
 import pytest
 from pydantic import SecretStr
-from unit.waldur.scripted import ScriptedWaldur
 
+from unit.waldur.scripted import ScriptedWaldur
 from waldur_import_agent import __version__
 from waldur_import_agent.errors import ConfigurationError
 from waldur_import_agent.waldur.auth import TokenSource

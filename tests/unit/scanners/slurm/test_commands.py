@@ -141,6 +141,20 @@ async def test_a_host_without_free_processes_may_have_one_later(
         await scanner(sacctmgr).scan()
 
 
+async def test_a_mistake_in_the_agent_is_not_taken_for_the_backends(
+    sacctmgr: FakeSacctmgr, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What nobody foresaw comes out as it is, so that it ends with a traceback and not with a wrong remedy."""
+
+    async def fail(*_: Any, **__: Any) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("asyncio.create_subprocess_exec", fail)
+    with pytest.raises(ExceptionGroup) as caught:
+        await scanner(sacctmgr).scan()
+    assert caught.group_contains(ZeroDivisionError)
+
+
 async def test_what_is_not_an_answer_is_a_failure(sacctmgr: FakeSacctmgr) -> None:
     """Text that is no association is never taken for an empty list."""
     sacctmgr.answer("assoc", "Welcome to the login node!\n")

@@ -162,6 +162,12 @@ async def test_qos_and_fairshare(sacctmgr: FakeSacctmgr) -> None:
     assert accounts["hpc_awk-fsparent"].attributes["fairshare"] == "parent"
 
 
+async def test_no_fairshare_is_none(sacctmgr: FakeSacctmgr, small: Callable[..., None]) -> None:
+    """An empty cell gives no attribute."""
+    small(row("a", 2, 1, Share=""), names="a\n", org="a|o\n", descr="a|d\n")
+    assert "fairshare" not in (await scan(sacctmgr)).resources[0].attributes
+
+
 async def test_coordinators_are_counted_where_asked(sacctmgr: FakeSacctmgr) -> None:
     """It takes a read of its own, so only then."""
     accounts = await found(sacctmgr, coordinators=True)

@@ -1,0 +1,187 @@
+"""The slurm scanner on real daemons, compared with what was put into their database."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from live.slurm.slurm_lab import SlurmLab
+from waldur_import_agent.records import FoundResource, Scan
+from waldur_import_agent.scanners.base import BackendMisconfiguredError, BackendUnavailableError, CheckStatus
+from waldur_import_agent.scanners.slurm import SlurmScanner
+from waldur_import_agent.scanners.slurm.settings import SlurmSettings
+
+AWKWARD = "hpc_awk"
+NOT_OFFERED = {
+    AWKWARD,
+    f"{AWKWARD}-prj",
+    f"{AWKWARD}-deleted",
+    f"{AWKWARD}-olddel",
+    f"{AWKWARD}-other",
+    f"{AWKWARD}-noassoc",
+}
+"""Awkward cases that are parents, deleted, or not on this cluster."""
+
+
+@pytest.fixture(scope="module")
+def manifest(slurm_lab: SlurmLab) -> dict[str, Any]:
+    """1,000 regular accounts, the awkward ones, and a second cluster: what was put in."""
+    return slurm_lab.seed(1000, direct=True, awkward=True)
+
+
+@pytest.fixture
+def counted(tmp_path: Path) -> Path:
+    """A wrapper around sacctmgr that notes each start in the file `starts` beside it."""
+    wrapper = tmp_path / "sacctmgr"
+    wrapper.write_text(f'#!/bin/sh\necho "$*" >>\'{tmp_path}/starts\'\nexec /usr/bin/sacctmgr "$@"\n')
+    wrapper.chmod(0o755)
+    return wrapper
+
+
+async def scan(**settings: Any) -> Scan:
+    """One scan of the seeded cluster."""
+    async with SlurmScanner(SlurmSettings.model_validate({"cluster": "testcluster", **settings})) as scanner:
+        return await scanner.scan()
+
+
+async def found(**settings: Any) -> dict[str, FoundResource]:
+    """What a scan offers, by name."""
+    return {resource.backend_id: resource for resource in (await scan(**settings)).resources}
+
+
+def wanted_limits(account: dict[str, Any]) -> dict[str, int]:
+    """The limits of an account of the manifest, in the scanner's names."""
+    limits = {f"GrpTRES.{key}": value for key, value in account.get("grptres", {}).items()}
+    limits |= {f"GrpTRESMins.{key}": value for key, value in account.get("grptresmins", {}).items()}
+    return limits | ({"MaxJobs": account["maxjobs"]} if "maxjobs" in account else {})
+
+
+def small(text: str) -> str:
+    """What sacctmgr makes of a name or a text: small letters (ASCII only), and backticks for quotes."""
+    return text.translate(str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ\"'", "abcdefghijklmnopqrstuvwxyz``"))
+
+
+@pytest.mark.parametrize("select", ["leaf", "all"])
+async def test_every_regular_account_is_found_as_it_was_put_in(manifest: dict[str, Any], select: str) -> None:
+    """Parents, texts, limits, fairshare and the number of users are the manifest's, for each of 1,000 accounts."""
+    resources = await found(accounts={"select": select})
+    by_name = {account["name"]: account for account in manifest["regular"]}
+    compared = 0
+    for account in manifest["regular"]:
+        if select == "leaf" and account["level"] != "allocation":
+            assert account["name"] not in resources
+            continue
+        resource = resources[account["name"]]
+        parents = []
+        above = account["parent"]
+        while above != "root":
+            parents.append((above, by_name[above]["description"], by_name[above]["organization"]))
+            above = by_name[above]["parent"]
+        assert [
+            (parent.backend_id, parent.attributes["description"], parent.attributes["organization"])
+            for parent in resource.parents
+        ] == parents
+        assert resource.attributes == {
+            "description": account["description"],
+            "organization": account["organization"],
+            "cluster": "testcluster",
+            "parent": account["parent"],
+            "depth": len(parents) + 1,
+            "fairshare": account["fairshare"],
+        }
+        assert resource.limits == wanted_limits(account)
+        assert resource.user_count == len(account.get("users", ()))
+        assert not resource.problems
+        compared += 1
+    assert compared == {"leaf": 780, "all": 1000}[select]
+
+
+async def test_the_awkward_accounts_are_found_and_nothing_else(manifest: dict[str, Any]) -> None:
+    """No account of another cluster, none that was deleted, none that was never there; texts come out exactly."""
+    resources = await found()
+    regular = {account["name"] for account in manifest["regular"]}
+    cases = {small(case["name"]): case for case in manifest["awkward"] if case["name"] not in NOT_OFFERED}
+    assert set(resources) - regular == set(cases) | {f"{AWKWARD}-nousers2"}
+    assert not [step for case in manifest["awkward"] for step in case["steps"] if step["exit"]]
+    for name, case in cases.items():
+        texts: dict[str, str] = {}
+        for step in case["steps"]:
+            if step["command"][:2] == ["add", "account"]:
+                texts |= dict(word.split("=", 1) for word in step["command"][3:] if "=" in word)
+        if "description" in texts:
+            assert resources[name].attributes["description"] == small(texts["description"])
+            assert resources[name].attributes["organization"] == small(texts["organization"])
+        assert not resources[name].problems
+
+
+async def test_limits_of_the_awkward_accounts(manifest: dict[str, Any]) -> None:
+    """All kinds of limits, zero, taken away again, a member's, an inherited one, another cluster's."""
+    resources = await found()
+    assert len(resources[f"{AWKWARD}-alllimits"].limits) == 23
+    assert resources[f"{AWKWARD}-alllimits"].limits["GrpTRESMins.mem"] == 4096 * 1024
+    assert resources[f"{AWKWARD}-zero"].limits["GrpTRESMins.cpu"] == 0
+    assert resources[f"{AWKWARD}-half"].limits == {"GrpTRES.mem": 1536 * 1024}
+    assert resources[f"{AWKWARD}-huge"].limits == {"GrpTRESMins.cpu": 2**63 - 1, "GrpTRESMins.mem": 123456789}
+    assert resources[f"{AWKWARD}-both"].limits == {"GrpTRESMins.cpu": 1}
+    for name in ("-unset", "-parts", "-nousers", "-oldreadd"):
+        assert resources[AWKWARD + name].limits == {}
+    assert resources[f"{AWKWARD}-parts"].user_count == 2
+
+
+async def test_what_is_not_offered_is_named_with_the_reason(manifest: dict[str, Any]) -> None:
+    """So that its record is kept; what was deleted is not there at all."""
+    result = await scan()
+    excluded = result.excluded
+    parents = {account["name"] for account in manifest["regular"] if account["level"] != "allocation"}
+    assert set(excluded) == parents | NOT_OFFERED - {f"{AWKWARD}-deleted", f"{AWKWARD}-olddel"}
+    assert excluded[f"{AWKWARD}-other"] == "has no association on the cluster testcluster"
+    assert excluded[f"{AWKWARD}-prj"].startswith("has child accounts")
+    assert result.complete
+    assert not result.warnings
+
+
+async def test_six_starts_whatever_the_number_of_accounts(manifest: dict[str, Any], counted: Path) -> None:
+    """The number of processes is bounded: five, and one more for the coordinators."""
+    resources = await found(sacctmgr=counted, coordinators=True)
+    assert resources[f"{AWKWARD}-coord"].attributes["coordinators_count"] == 2
+    starts = (counted.parent / "starts").read_text().splitlines()
+    assert len(starts) == 6
+    assert all(start.startswith("-i -n -P -r show ") for start in starts)
+
+
+async def test_the_clusters_are_named_where_none_or_a_wrong_one_is_chosen(manifest: dict[str, Any]) -> None:
+    """SLURM itself answers a wrong name with an empty list and exit code 0."""
+    with pytest.raises(BackendMisconfiguredError, match="2 clusters, and none is chosen: othercluster, testcluster"):
+        await scan(cluster=None)
+    with pytest.raises(BackendMisconfiguredError, match="no cluster puhti; it has: othercluster, testcluster"):
+        await scan(cluster="puhti")
+
+
+async def test_the_other_cluster_is_another_backend(manifest: dict[str, Any]) -> None:
+    """Its accounts have limits and parents of their own, those of one name too."""
+    resources = await found(cluster="OtherCluster")
+    assert set(resources) == {f"{AWKWARD}-both"}
+    both = resources[f"{AWKWARD}-both"]
+    assert both.limits == {"GrpTRESMins.cpu": 2}
+    assert [parent.name for parent in both.parents] == [f"{AWKWARD}-other"]
+
+
+async def test_check_passes(manifest: dict[str, Any]) -> None:
+    """All that a scan needs is there."""
+    checks = await SlurmScanner(SlurmSettings(cluster="testcluster")).check()
+    assert [check.status for check in checks] == [CheckStatus.PASS] * 3
+
+
+async def test_a_slurmdbd_that_is_down_is_unavailable(manifest: dict[str, Any], slurm_lab: SlurmLab) -> None:
+    """In sacctmgr's words, from a scan and from check; when it is up again the scan is whole again."""
+    before = await scan()
+    slurm_lab.stop("slurmdbd")
+    try:
+        with pytest.raises(BackendUnavailableError, match="Connection refused"):
+            await scan()
+        failed = (await SlurmScanner(SlurmSettings(cluster="testcluster")).check())[-1]
+        assert (failed.name, failed.status) == ("cluster", CheckStatus.FAIL)
+        assert "Connection refused" in failed.detail
+    finally:
+        slurm_lab.start()
+    assert await scan() == before

@@ -1,0 +1,412 @@
+"""Whose a request is: claims whose answers are lost, crashes, other agents, and requests that others end."""
+
+import asyncio
+
+import pytest
+
+from support.site import Site
+from waldur_import_agent.errors import ExitCode, StateError
+from waldur_import_agent.fulfilment import Ending
+from waldur_import_agent.journal import Journal, Phase
+from waldur_import_agent.sandbox import Answer, Fault, Request, requests_to
+from waldur_import_agent.scanners.base import BackendMisconfiguredError, BackendUnavailableError
+from waldur_import_agent.waldur.errors import WaldurNotAuthenticatedError
+
+START, DONE, ERRED = "start_processing", "set_done", "set_erred"
+
+
+def note_claim(site: Site, request: Request, *, phase: Phase = Phase.CLAIMED, attempts: int = 0) -> None:
+    """As if an agent had claimed the request and died."""
+    with Journal.open(site.directory) as journal:
+        journal.intend(request.uuid, site.offering.uuid)
+        journal.set_phase([request.uuid], phase)
+        for _ in range(attempts):
+            journal.count_attempt([request.uuid])
+
+
+# --- claiming
+
+
+async def test_lost_answer_to_a_claim_is_looked_up(site: Site) -> None:
+    """start_processing arrived, its answer did not: one look tells that the request is ours, and it is answered."""
+    site.sandbox.faults.append(Fault(requests_to("POST", START), handled=True, times=1))
+    request = site.ask()
+    site.finds("hpc_one")
+    await site.round()
+    assert request.state == "Done"
+    assert site.asked("POST", START) == 1
+
+
+async def test_claim_that_never_arrived_is_left_for_the_next_round(site: Site) -> None:
+    """start_processing did not arrive: the request is still Sent, nothing is scanned, and the next round takes it."""
+    site.sandbox.faults.append(Fault(requests_to("POST", START), times=1))
+    request = site.ask()
+    report = await site.round()
+    assert (request.state, report.outcome.ending, site.scanner.scans) == ("Sent", Ending.NOTHING, 0)
+    assert site.journal_claims() == []
+    await site.round()
+    assert request.state == "Done"
+
+
+async def test_500_on_a_claim_that_another_won_is_left_alone(site: Site) -> None:
+    """Waldur answers 500 to the loser of a race: the request is Processing, but it is another agent's."""
+    request = site.ask()
+
+    def another_wins(method: str, path: str) -> bool:
+        if method == "POST" and START in path and request.state == "Sent":
+            site.sandbox.start_processing(request)
+            return True
+        return False
+
+    site.sandbox.faults.append(Fault(another_wins, Answer(500, "<h1>Server Error (500)</h1>")))
+    report = await site.round()
+    assert report.outcome.ending is Ending.NOTHING
+    assert (request.state, site.scanner.scans, site.journal_claims()) == ("Processing", 0, [])
+
+
+@pytest.mark.parametrize("status", [409, 403, 404])
+async def test_refused_claim_is_left_alone(site: Site, status: int) -> None:
+    """A claim that Waldur refuses is another's request, or gone: it is never ended by this agent."""
+    site.sandbox.faults.append(Fault(requests_to("POST", START), Answer(status, {"detail": "No."})))
+    request = site.ask()
+    await site.round()
+    assert request.state == "Sent"
+    assert site.asked("POST", ERRED) == 0
+    assert site.journal_claims() == []
+
+
+async def test_claim_that_cannot_be_looked_up_stays_in_the_journal(site: Site) -> None:
+    """Where neither the claim nor the look is answered, the intent stays on disk and a later round finds out."""
+    site.sandbox.faults += [
+        Fault(requests_to("POST", START), handled=True, times=1),
+        Fault(lambda method, path: method == "GET" and "state=" not in path, Answer(503), times=3),
+    ]
+    request = site.ask()
+    report = await site.round()
+    assert report.outcome.ending is Ending.WAITING
+    assert site.journal_claims() == [request.uuid]
+    await site.round()
+    assert request.state == "Done"
+
+
+async def test_intent_is_on_disk_before_the_claim_is_sent(site: Site) -> None:
+    """When start_processing arrives at Waldur, another reader of the journal already sees the intent."""
+    seen: list[list[str]] = []
+    request = site.ask()
+
+    def look(method: str, path: str) -> bool:
+        if START in path:
+            seen.append(site.journal_claims())
+        return False
+
+    site.sandbox.faults.append(Fault(look))
+    await site.round()
+    assert seen == [[request.uuid]]
+
+
+async def test_refused_token_forgets_the_intent_and_says_so(site: Site) -> None:
+    """A 401 on the claim has certainly not claimed: the round waits for a token, the exit code is its own."""
+    site.sandbox.faults.append(Fault(requests_to("POST", START), Answer(401, {"detail": "Token has expired."})))
+    site.ask()
+    report = await site.round()
+    assert report.outcome.ending is Ending.WAITING
+    assert isinstance(report.outcome.error, WaldurNotAuthenticatedError)
+    assert report.outcome.error.exit_code is ExitCode.AUTHENTICATION
+    assert site.journal_claims() == []
+
+
+# --- after a crash
+
+
+@pytest.mark.parametrize("phase", list(Phase))
+async def test_processing_with_a_journal_entry_is_taken_up(site: Site, phase: Phase) -> None:
+    """A request that the agent had claimed before it died is scanned again and finished, however far it had come."""
+    request = site.ask()
+    site.sandbox.start_processing(request)
+    note_claim(site, request, phase=phase)
+    site.finds("hpc_one")
+    await site.round()
+    assert request.state == "Done"
+    assert site.ids() == ["hpc_one"]
+    assert site.scanner.scans == 1
+    assert site.journal_claims() == []
+
+
+async def test_processing_without_a_journal_entry_is_not_ours(site: Site) -> None:
+    """A request that another agent works on is left alone."""
+    request = site.ask()
+    site.sandbox.start_processing(request)
+    await site.round()
+    assert request.state == "Processing"
+
+
+async def test_intent_of_a_request_that_is_still_sent_is_claimed_anew(site: Site) -> None:
+    """The agent died before its claim arrived: the request is claimed as any other."""
+    request = site.ask()
+    note_claim(site, request, phase=Phase.INTENDED)
+    await site.round()
+    assert request.state == "Done"
+    assert site.asked("POST", START) == 1
+
+
+async def test_journal_entry_of_an_ended_request_is_forgotten(site: Site) -> None:
+    """A request that was ended meanwhile keeps its end."""
+    request = site.ask()
+    site.sandbox.start_processing(request)
+    site.sandbox.set_erred(request, "ended by hand", "")
+    note_claim(site, request)
+    await site.round()
+    assert (request.state, request.error_message) == ("Erred", "ended by hand")
+    assert site.journal_claims() == []
+
+
+async def test_journal_entry_of_a_request_that_is_gone_is_forgotten(site: Site) -> None:
+    """A request that Waldur no longer shows is no reason to fail."""
+    with Journal.open(site.directory) as journal:
+        journal.intend("c" * 32, site.offering.uuid)
+    assert (await site.round()).outcome.ending is Ending.NOTHING
+    assert site.journal_claims() == []
+
+
+async def test_five_attempts_are_enough(site: Site) -> None:
+    """A request whose rounds were cut off five times is given up with a message instead of being begun for ever."""
+    request = site.ask()
+    site.sandbox.start_processing(request)
+    note_claim(site, request, attempts=5)
+    report = await site.round()
+    assert request.state == "Erred"
+    assert "gave up after 5 attempts" in request.error_message
+    assert (report.outcome.ending, report.requests) == (Ending.ERRED, (request.uuid,))
+    assert site.scanner.scans == 0
+
+
+async def test_attempt_is_counted_on_disk_before_the_scan(site: Site) -> None:
+    """A scan that kills the agent has been counted."""
+    site.scanner.gate = asyncio.Event()
+    request = site.ask()
+    async with site.agent() as answerer:
+        task = asyncio.create_task(answerer.answer())
+        await site.scanner.begun.wait()
+        (claim,) = answerer.journal.claims(site.offering.uuid)
+        assert (claim.request, claim.attempts) == (request.uuid, 1)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        (claim,) = answerer.journal.claims(site.offering.uuid)
+        assert claim.attempts == 0, "an orderly stop is no attempt"
+    assert request.state == "Processing"
+
+
+# --- outages
+
+
+async def test_outage_in_the_middle_waits_and_counts_against_nothing(site: Site) -> None:
+    """Waldur is away for a weekend: the request stays Processing, no attempt is lost, and it is finished afterwards."""
+    outage = Fault(requests_to("POST", "/api/backend-resources/"), Answer(503))
+    site.sandbox.faults.append(outage)
+    request = site.ask()
+    site.finds("hpc_one")
+    for _ in range(8):
+        report = await site.round()
+        assert report.outcome.ending is Ending.WAITING
+        assert request.state == "Processing"
+    site.sandbox.faults.clear()
+    await site.round()
+    assert request.state == "Done"
+    assert site.ids() == ["hpc_one"]
+
+
+async def test_waldur_down_at_the_poll_waits(site: Site) -> None:
+    """Where Waldur does not answer the poll, nothing is claimed and the backend is left alone."""
+    site.sandbox.faults.append(Fault(requests_to("GET", ""), Answer(502, "<html>Bad Gateway</html>")))
+    site.ask()
+    report = await site.round()
+    assert report.outcome.ending is Ending.WAITING
+    assert site.scanner.scans == 0
+
+
+async def test_backend_failure_is_tried_again_then_erred(site: Site) -> None:
+    """A backend that is away is asked three times with waits between, then the request ends Erred in its words."""
+    site.scanner.errors = [BackendUnavailableError(f"slurmdbd: refused {number}") for number in range(3)]
+    request = site.ask()
+    await site.round()
+    assert request.state == "Erred"
+    assert "slurmdbd: refused 2" in request.error_message
+    assert "BackendUnavailableError" in request.error_traceback
+    assert site.waits == [5.0, 20.0]
+
+
+async def test_backend_that_comes_back_is_fine(site: Site) -> None:
+    """One failed attempt at the scan costs a wait, nothing else."""
+    site.scanner.errors = [BackendUnavailableError("slurmdbd: refused")]
+    request = site.ask()
+    await site.round()
+    assert request.state == "Done"
+
+
+async def test_misconfigured_backend_is_erred_at_once(site: Site) -> None:
+    """What trying again cannot help ends at once, with the remedy."""
+    site.scanner.errors = [BackendMisconfiguredError("no cluster puhti", remedy="The database has mahti")]
+    request = site.ask()
+    await site.round()
+    assert request.error_message == "no cluster puhti. The database has mahti"
+    assert site.waits == []
+
+
+async def test_scan_that_never_ends_is_cut_off(site: Site) -> None:
+    """The scan's deadline holds for a scanner that forgot its own."""
+    site.offering_settings = {"scan_timeout": 0.001}
+    site.scanner.gate = asyncio.Event()
+    request = site.ask()
+    await site.round()
+    assert request.state == "Erred"
+    assert "scan_timeout" in request.error_message
+
+
+async def test_bug_in_a_scanner_ends_erred_with_its_traceback(site: Site) -> None:
+    """An error that nobody expected ends the request too, with the traceback, and says that it is a bug."""
+    site.scanner.errors = [KeyError("surprise")]
+    request = site.ask()
+    await site.round()
+    assert request.state == "Erred"
+    assert "Please report this" in request.error_message
+    assert "KeyError: 'surprise'" in request.error_traceback
+
+
+async def test_no_secret_and_no_nul_reaches_waldur(site: Site) -> None:
+    """Message and traceback are redacted and hold no NUL, which Waldur would refuse."""
+    site.redact.add("hunter2hunter2")
+    site.scanner.errors = [BackendMisconfiguredError("password hunter2hunter2 \0 refused")]
+    request = site.ask()
+    await site.round()
+    assert request.state == "Erred"
+    for text in (request.error_message, request.error_traceback):
+        assert "hunter2" not in text
+        assert site.sandbox.agent_token not in text
+        assert "\0" not in text
+
+
+async def test_long_texts_are_bounded(site: Site) -> None:
+    """A backend that complains at length does not fill Waldur."""
+    site.scanner.errors = [BackendMisconfiguredError("x" * 200_000)]
+    request = site.ask()
+    await site.round()
+    assert len(request.error_message) <= 8 * 1024
+    assert len(request.error_traceback) <= 64 * 1024
+    assert request.error_message.endswith("[cut short]")
+
+
+# --- finishing
+
+
+async def test_lost_answer_to_set_done_stays_done(site: Site) -> None:
+    """set_done arrived, its answer did not: the 409 of the second attempt is looked up, and Done stays Done."""
+    site.sandbox.faults.append(Fault(requests_to("POST", DONE), handled=True, times=1))
+    request = site.ask()
+    report = await site.round()
+    assert (request.state, report.outcome.ending) == ("Done", Ending.DONE)
+    assert site.asked("POST", ERRED) == 0
+    assert site.journal_claims() == []
+
+
+async def test_lost_answer_to_set_erred_is_not_repeated(site: Site) -> None:
+    """set_erred arrived, its answer did not: the look before the second attempt finds it Erred."""
+    site.sandbox.faults.append(Fault(requests_to("POST", ERRED), handled=True, times=1))
+    site.scanner.errors = [BackendMisconfiguredError("no")]
+    request = site.ask()
+    await site.round()
+    assert request.state == "Erred"
+    assert site.asked("POST", ERRED) == 1
+
+
+async def test_finishing_outlasts_eleven_failures(site: Site) -> None:
+    """Finishing is tried longest: the twelfth attempt counts."""
+    site.sandbox.faults.append(Fault(requests_to("POST", DONE), Answer(502), times=11))
+    request = site.ask()
+    await site.round()
+    assert request.state == "Done"
+
+
+async def test_unfinished_request_is_finished_by_the_next_round(site: Site) -> None:
+    """Where even that was not enough, the request stays in the journal; the next round scans anew and finishes it."""
+    site.sandbox.faults.append(Fault(requests_to("POST", DONE), Answer(502), times=12))
+    request = site.ask()
+    report = await site.round()
+    assert (request.state, report.outcome.ending) == ("Processing", Ending.WAITING)
+    await site.round()
+    assert request.state == "Done"
+    assert site.scanner.scans == 2
+
+
+async def test_anothers_end_is_not_flipped_to_erred(site: Site) -> None:
+    """Somebody sets our request Done while our scan fails: set_erred, which Waldur would take, is not sent."""
+    request = site.ask()
+    site.scanner.errors = [BackendMisconfiguredError("no")]
+
+    def meddle(method: str, path: str) -> bool:
+        if method == "GET" and request.uuid in path and request.state == "Processing":
+            site.sandbox.set_done(request)
+        return False
+
+    site.sandbox.faults.append(Fault(meddle))
+    await site.round()
+    assert request.state == "Done"
+    assert site.asked("POST", ERRED) == 0
+
+
+async def test_somebody_elses_erred_stays(site: Site) -> None:
+    """Somebody ends our request Erred while we work: our set_done is refused, and that is all."""
+    request = site.ask()
+
+    def meddle(method: str, path: str) -> bool:
+        if DONE in path and request.state == "Processing":
+            site.sandbox.set_erred(request, "by hand", "")
+        return False
+
+    site.sandbox.faults.append(Fault(meddle))
+    await site.round()
+    assert (request.state, request.error_message) == ("Erred", "by hand")
+    assert site.journal_claims() == []
+
+
+# --- stopping
+
+
+async def test_stopped_agent_claims_nothing(site: Site) -> None:
+    """After the stop signal no request is claimed."""
+    site.stop.set()
+    request = site.ask()
+    await site.round()
+    assert request.state == "Sent"
+    assert site.asked("POST", START) == 0
+
+
+async def test_stop_ends_the_waits_of_a_round(site: Site) -> None:
+    """A stop ends the wait for a Waldur that is away; the request is taken up at the next start."""
+    site.sandbox.faults.append(Fault(requests_to("GET", "/api/projects/"), Answer(503)))
+    request = site.ask()
+
+    def stop(method: str, path: str) -> bool:
+        if "/api/projects/" in path:
+            site.stop.set()
+        return False
+
+    site.sandbox.faults.insert(0, Fault(stop))
+    report = await site.round()
+    assert report.outcome.ending is Ending.WAITING
+    assert request.state == "Processing"
+    assert site.asked("GET", "/api/projects/") == 1
+    site.stop.clear()
+    site.sandbox.faults.clear()
+    await site.round()
+    assert request.state == "Done"
+
+
+async def test_journal_that_cannot_be_written_claims_nothing(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the intent on disk there is no claim: the error names the journal and the request stays Sent."""
+    request = site.ask()
+    async with site.agent() as answerer:
+        answerer.journal._connection.execute("PRAGMA query_only = ON")
+        with pytest.raises(StateError, match=r"journal\.sqlite3"):
+            await answerer.answer()
+    assert request.state == "Sent"

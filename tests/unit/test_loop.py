@@ -1,0 +1,155 @@
+"""The daemon's loop and the single run."""
+
+import asyncio
+import signal
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from support.site import Site
+from waldur_import_agent.fulfilment import Answerer, Ending
+from waldur_import_agent.loop import BACKOFF_MAX, Loop, answer_once, backoff, stop_on_signals
+from waldur_import_agent.sandbox import Answer, Fault, requests_to
+
+HOUR = 3600.0
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    """One offering with its agent."""
+    return Site(tmp_path)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Let the loop run until `condition` holds; five seconds are a failure."""
+    async with asyncio.timeout(5):
+        while not condition():
+            await asyncio.sleep(0)
+
+
+async def run_until(answerer: Answerer, site: Site, condition: Callable[[], bool], interval: float = HOUR) -> None:
+    """Run the daemon until `condition` holds, then stop it in good order."""
+    task = asyncio.create_task(Loop([answerer], interval, site.stop).run())
+    try:
+        await until(condition)
+    finally:
+        site.stop.set()
+        async with asyncio.timeout(5):
+            await task
+
+
+async def test_first_poll_does_not_wait_for_the_interval(site: Site) -> None:
+    """A daemon that starts looks at once, not after an hour."""
+    request = site.ask()
+    async with site.agent() as answerer:
+        await run_until(answerer, site, lambda: request.state == "Done")
+
+
+async def test_second_request_of_a_burst_does_not_wait_for_another_interval(site: Site) -> None:
+    """A request that arrives while another is answered is answered right after it."""
+    first = site.ask()
+    second = []
+
+    def arrives(method: str, path: str) -> bool:
+        if "set_done" in path and not second:
+            second.append(site.ask())
+        return False
+
+    site.sandbox.faults.append(Fault(arrives))
+    async with site.agent() as answerer:
+        await run_until(answerer, site, lambda: bool(second) and second[0].state == "Done")
+    assert first.state == "Done"
+
+
+async def test_each_tick_polls(site: Site) -> None:
+    """The metronome wakes the loop again and again."""
+    async with site.agent() as answerer:
+        await run_until(answerer, site, lambda: site.asked("GET", "state=Sent") >= 3, interval=0.01)
+
+
+async def test_failure_does_not_end_the_daemon(site: Site) -> None:
+    """After an outage, and after a bug, the daemon polls on."""
+    site.sandbox.faults.append(Fault(requests_to("GET", "state=Sent"), Answer(200, {"not": "a list"}), times=3))
+    request = site.ask()
+    async with site.agent() as answerer:
+        await run_until(answerer, site, lambda: request.state == "Done", interval=0.01)
+
+
+async def test_bug_in_one_round_does_not_end_the_daemon(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error that nobody expected is logged and the next poll goes on."""
+    request = site.ask()
+    async with site.agent() as answerer:
+        answer, failed = Answerer.answer, []
+
+        async def once_broken(self: Answerer) -> object:
+            if not failed:
+                failed.append(True)
+                raise RuntimeError("surprise")
+            return await answer(self)
+
+        monkeypatch.setattr(Answerer, "answer", once_broken)
+        await run_until(answerer, site, lambda: request.state == "Done", interval=0.01)
+
+
+async def test_stop_lets_the_running_round_end(site: Site) -> None:
+    """A stop during a scan lets the round finish its request."""
+    site.scanner.gate = asyncio.Event()
+    request = site.ask()
+    async with site.agent() as answerer:
+        task = asyncio.create_task(Loop([answerer], HOUR, site.stop).run())
+        await site.scanner.begun.wait()
+        site.stop.set()
+        site.scanner.gate.set()
+        async with asyncio.timeout(5):
+            await task
+    assert request.state == "Done"
+
+
+async def test_single_run_answers_until_nothing_is_sent(site: Site) -> None:
+    """`run --once` goes on while there is something to answer; its last report is the empty look."""
+    site.ask()
+    async with site.agent() as answerer:
+        reports = await answer_once(answerer, site.stop)
+    assert [report.outcome.ending for report in reports] == [Ending.DONE, Ending.NOTHING]
+
+
+async def test_single_run_ends_when_waldur_is_away(site: Site) -> None:
+    """`run --once` does not wait out an outage: the next run takes it up."""
+    site.sandbox.faults.append(Fault(requests_to("GET", "/api/projects/"), Answer(503)))
+    site.ask()
+    async with site.agent() as answerer:
+        reports = await answer_once(answerer, site.stop)
+    assert [report.outcome.ending for report in reports] == [Ending.WAITING]
+
+
+@pytest.mark.parametrize("failures", [1, 2, 3, 50, 100_000])
+def test_backoff_grows_and_is_bounded(failures: int) -> None:
+    """Waits double with each failure, are spread, and never pass five minutes, or the poll interval if that is longer."""
+    expected = min(BACKOFF_MAX, 30.0 * 2.0 ** (min(failures, 17) - 1))
+    for _ in range(20):
+        assert expected / 2 <= backoff(30.0, failures) <= expected
+    assert backoff(HOUR, failures) <= HOUR
+
+
+async def test_signals_stop_then_abandon() -> None:
+    """The first signal asks to stop, the second one abandons what runs; afterwards the old handlers are back."""
+    stop, abandoned = asyncio.Event(), []
+    with stop_on_signals(stop, HOUR, lambda: abandoned.append(True)):
+        signal.raise_signal(signal.SIGTERM)
+        await until(stop.is_set)
+        assert not abandoned
+        signal.raise_signal(signal.SIGINT)
+        await until(lambda: bool(abandoned))
+    with suppress(KeyboardInterrupt):
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+async def test_grace_time_abandons_by_itself() -> None:
+    """A round that does not end within the grace time is abandoned without a second signal."""
+    stop, abandoned = asyncio.Event(), []
+    with stop_on_signals(stop, 0.001, lambda: abandoned.append(True)):
+        signal.raise_signal(signal.SIGTERM)
+        await until(lambda: bool(abandoned))
+    assert stop.is_set()
