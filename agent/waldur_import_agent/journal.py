@@ -122,10 +122,11 @@ class Journal:
                 f"the state directory {directory} cannot be used: {error.strerror}",
                 remedy=f"It must be writable for this user (uid {os.getuid()}): see state_dir in the configuration",
             ) from error
-        connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
+        with _errors(path):
+            connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
         journal = cls(connection, path)
         try:
-            with journal._errors():
+            with _errors(path):
                 connection.execute("PRAGMA journal_mode = DELETE")
                 connection.execute("PRAGMA synchronous = EXTRA")
                 connection.execute("PRAGMA foreign_keys = ON")
@@ -180,7 +181,7 @@ class Journal:
 
     def claims(self, offering: str) -> list[Claim]:
         """The claims of an offering, the oldest first."""
-        with self._errors():
+        with _errors(self._path):
             rows = self._connection.execute(
                 "SELECT request, offering, phase, attempts FROM claim WHERE offering = ? ORDER BY intended", (offering,)
             ).fetchall()
@@ -216,7 +217,7 @@ class Journal:
 
     def rounds(self, offering: str) -> list[Round]:
         """The rounds of an offering that are kept, the newest first."""
-        with self._errors():
+        with _errors(self._path):
             rows = self._connection.execute(
                 "SELECT run, offering, started, finished, outcome, message, requests, counts FROM round"
                 " WHERE offering = ? ORDER BY started DESC",
@@ -238,7 +239,7 @@ class Journal:
 
     def reasons(self, run: str) -> list[Reason]:
         """Why resources were not reported in a round."""
-        with self._errors():
+        with _errors(self._path):
             rows = self._connection.execute(
                 "SELECT backend_id, action, why FROM reason WHERE run = ? ORDER BY rowid", (run,)
             ).fetchall()
@@ -266,24 +267,28 @@ class Journal:
 
     @contextmanager
     def _write(self) -> Iterator[sqlite3.Connection]:
-        with self._errors():
+        with _errors(self._path):
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection
+                self._connection.execute("COMMIT")
             except BaseException:
-                self._connection.execute("ROLLBACK")
+                # a full disk can make SQLite roll back by itself; a COMMIT that a reader blocks leaves it to us
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
                 raise
-            self._connection.execute("COMMIT")
 
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.Error as error:
-            broken = isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError)
-            remedy = (
-                "Move it away; requests that this agent left in Processing must then be ended by hand"
-                if broken
-                else "Look for a full disk, a read-only file system or the permissions of the state directory"
-            )
-            raise StateError(f"the journal {self._path} cannot be used: {error}", remedy=remedy) from error
+
+@contextmanager
+def _errors(path: Path) -> Iterator[None]:
+    """Say what SQLite's errors mean for the journal `path`: raises StateError instead."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        broken = isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError)
+        remedy = (
+            "Move it away; requests that this agent left in Processing must then be ended by hand"
+            if broken
+            else "Look for a full disk, a read-only file system or the permissions of the state directory"
+        )
+        raise StateError(f"the journal {path} cannot be used: {error}", remedy=remedy) from error

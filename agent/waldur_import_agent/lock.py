@@ -13,6 +13,8 @@ from waldur_import_agent.system import now
 
 SHARED_DIRECTORY_MODE = 0o1777
 """Agents of different users must see each other's locks, and not remove them."""
+LOCK_FILE_MODE = 0o644
+"""Reading is enough to lock; only the owner says who holds it."""
 
 
 @contextmanager
@@ -27,10 +29,15 @@ def offering_lock(directory: Path, waldur_url: str, offering: str) -> Iterator[N
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        except BlockingIOError as error:
             raise LockedError(
                 f"another agent on this host answers the offering {offering}: {_holder(descriptor)}",
                 remedy=f"Stop it first; its lock is {path}",
+            ) from error
+        except OSError as error:
+            raise StateError(
+                f"the lock {path} cannot be taken: {error.strerror}",
+                remedy="Its file system must know file locks: see lock_dir in the configuration",
             ) from error
         _write_holder(descriptor)
         yield
@@ -44,7 +51,7 @@ def _open(path: Path) -> int:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.parent.chmod(SHARED_DIRECTORY_MODE)
         try:
-            return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, LOCK_FILE_MODE)
         except PermissionError:
             # another user's file: reading is enough to lock it
             return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -58,6 +65,8 @@ def _open(path: Path) -> int:
 def _write_holder(descriptor: int) -> None:
     holder = json.dumps({"pid": os.getpid(), "uid": os.getuid(), "since": now().isoformat(timespec="seconds")})
     if fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDWR:
+        # whatever the umask: agents of other users must be able to open it
+        os.fchmod(descriptor, LOCK_FILE_MODE)
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, holder.encode(), 0)
 

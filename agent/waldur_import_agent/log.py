@@ -6,7 +6,7 @@ import logging
 import re
 import sys
 from collections.abc import Mapping
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 import structlog
 
@@ -20,7 +20,7 @@ QUIET_LIBRARIES = ("httpx", "httpcore", "apscheduler", "asyncio", "uvicorn")
 
 
 class Redactor:
-    """Takes the registered secrets out of texts: as they are, and URL-, JSON- or base64-encoded."""
+    """Takes the registered secrets out of texts: as they are, as Python shows them, URL-, JSON- or base64-encoded."""
 
     def __init__(self) -> None:
         self._needles: tuple[str, ...] = ()
@@ -29,7 +29,11 @@ class Redactor:
         """Register a secret; one shorter than six characters is ignored."""
         if len(secret) < SECRET_MIN_LENGTH:
             return
-        found = {secret, quote(secret, safe=""), json.dumps(secret)[1:-1], *_base64_forms(secret.encode())}
+        plain = {secret, quote(secret), quote(secret, safe=""), quote_plus(secret), repr(secret)[1:-1]}
+        quoted = {json.dumps(form, ensure_ascii=ascii_only)[1:-1] for form in plain for ascii_only in (True, False)}
+        # JSON within a JSON log line is quoted twice
+        twice = {json.dumps(form)[1:-1] for form in quoted}
+        found = plain | quoted | twice | _base64_forms(secret.encode())
         self._needles = tuple(sorted({*self._needles, *found}, key=len, reverse=True))
 
     def __call__(self, text: str) -> str:
@@ -41,14 +45,14 @@ class Redactor:
 
 def _base64_forms(secret: bytes) -> set[str]:
     """How the bytes look inside a longer base64 text, at each of the three possible offsets."""
-    forms = set()
+    forms: set[str] = set()
     for offset in range(3):
         encoded = base64.b64encode(b"\0" * offset + secret).decode()
         # the first and last characters also depend on the neighbouring bytes
         middle = encoded[(0, 2, 3)[offset] :].rstrip("=")
         middle = middle if len(secret) % 3 == (0, 2, 1)[offset] else middle[:-1]
         forms |= {middle, middle.replace("+", "-").replace("/", "_")}
-    return {form for form in forms if len(form) >= SECRET_MIN_LENGTH}
+    return forms
 
 
 class _RedactingFormatter(structlog.stdlib.ProcessorFormatter):
@@ -92,7 +96,7 @@ def configure_logging(redactor: Redactor, *, level: str = "info", form: str = "a
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
     for name in QUIET_LIBRARIES:
-        logging.getLogger(name).setLevel(logging.WARNING)
+        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
     structlog.configure(
         processors=[*_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         wrapper_class=structlog.stdlib.BoundLogger,
@@ -102,7 +106,7 @@ def configure_logging(redactor: Redactor, *, level: str = "info", form: str = "a
 
 
 def get_logger() -> structlog.stdlib.BoundLogger:
-    """The logger; ids are bound to it by context (`bound`)."""
+    """The logger; what `bind` was given stands on each of its lines."""
     logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("waldur_import_agent")
     return logger
 

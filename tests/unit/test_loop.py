@@ -25,7 +25,7 @@ def site(tmp_path: Path) -> Site:
 async def until(condition: Callable[[], bool]) -> None:
     """Let the loop run until `condition` holds; five seconds are a failure."""
     async with asyncio.timeout(5):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - the conditions are about the sandbox, which has no events
             await asyncio.sleep(0)
 
 
@@ -126,7 +126,7 @@ async def test_single_run_ends_when_waldur_is_away(site: Site) -> None:
 
 @pytest.mark.parametrize("failures", [1, 2, 3, 50, 100_000])
 def test_backoff_grows_and_is_bounded(failures: int) -> None:
-    """Waits double with each failure, are spread, and never pass five minutes, or the poll interval if that is longer."""
+    """Waits double with each failure, are spread, and never pass five minutes, or a longer poll interval."""
     expected = min(BACKOFF_MAX, 30.0 * 2.0 ** (min(failures, 17) - 1))
     for _ in range(20):
         assert expected / 2 <= backoff(30.0, failures) <= expected

@@ -7,9 +7,10 @@ import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from waldur_import_agent.fulfilment.survey import Progress, no_progress
+if TYPE_CHECKING:
+    from waldur_import_agent.fulfilment.survey import Progress
 
 PIPED_WIDTH = 160
 """Columns of a table that goes into a pipe or a file; programs read --output json."""
@@ -69,16 +70,19 @@ def say(text: str = "") -> None:
 
 
 @contextmanager
-def silence() -> Iterator[Progress]:
+def silence() -> "Iterator[Progress]":
     """No progress: for a daemon."""
+    from waldur_import_agent.fulfilment.survey import no_progress
+
     yield no_progress
 
 
 @contextmanager
-def progress() -> Iterator[Progress]:
+def progress() -> "Iterator[Progress]":
     """Shows progress on stderr while the block runs, where that is a terminal."""
     if not sys.stderr.isatty():
-        yield no_progress
+        with silence() as nothing:
+            yield nothing
         return
     import rich.console
     import rich.progress

@@ -27,8 +27,9 @@ class Overrides:
 def read_overrides(path: Path, *, ignore_case: bool) -> Overrides:
     """Read the file (CSV with a header; the columns backend_id and project, others are ignored).
 
-    A line with an empty project is a line that nobody filled in yet. A bad line is named with its number, the good
-    ones are used. Raises ConfigurationError where the file or its header cannot be read.
+    A line with an empty project is a line that nobody filled in yet. Blanks around a value do not count: Waldur keeps
+    no id that has them. A bad line is named with its number, the good ones are used. Raises ConfigurationError where
+    the file or its header cannot be read.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
@@ -55,7 +56,7 @@ def _parse(file: TextIO, path: Path, *, ignore_case: bool) -> Overrides:
     lines: dict[str, tuple[str, int]] = {}
     problems: list[str] = []
     for row in rows:
-        backend_id, project = row["backend_id"] or "", (row["project"] or "").strip()
+        backend_id, project = (row["backend_id"] or "").strip(), (row["project"] or "").strip()
         key = backend_id.casefold() if ignore_case else backend_id
         if not project:
             continue
@@ -75,5 +76,6 @@ def _dialect(file: TextIO) -> type[csv.Dialect]:
 
     class Dialect(csv.excel):
         delimiter = ";" if header.count(";") > header.count(",") else ","
+        strict = True  # a quote that is never closed would otherwise swallow the rest of the file
 
     return Dialect

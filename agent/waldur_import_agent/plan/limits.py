@@ -24,17 +24,26 @@ def map_limits(
         if value is None:
             notes.append(f"{component.limit} is unlimited: no limit for {name}")
             continue
-        if value < 0 or not math.isfinite(value):
-            notes.append(f"{component.limit} is {value}, which is no limit: no limit for {name}")
-            continue
         factor = component.unit_factor
         whole = int(factor) if factor == int(factor) else factor
-        mapped[name] = int(value / factor)
-        if mapped[name] * whole != value:
-            notes.append(
-                f"{component.limit} {value} / {whole} = {value / factor:.6g} is truncated to {mapped[name]} {name}"
-            )
+        quotient = _divide(value, factor)
+        if value < 0 or not math.isfinite(quotient):
+            notes.append(f"{component.limit} is {value}, which is no limit: no limit for {name}")
+            continue
+        mapped[name] = int(quotient)
+        # a whole factor shows what floating point lost of a huge number; a broken one is itself inexact
+        exact = mapped[name] * whole == value if isinstance(whole, int) else mapped[name] == quotient
+        if not exact:
+            notes.append(f"{component.limit} {value} / {whole} = {quotient:.6g} is truncated to {mapped[name]} {name}")
     unmapped = sorted(set(limits) - {component.limit for component in components.values()})
     if unmapped:
         notes.append(f"no component for {', '.join(unmapped)}")
     return mapped, tuple(notes)
+
+
+def _divide(value: float, factor: float) -> float:
+    """`value` / `factor`, infinite where floating point has no number for it."""
+    try:
+        return value / factor
+    except OverflowError:
+        return math.inf

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
@@ -74,10 +75,11 @@ def content_hash(name: str, project_uuid: str, kind: str, limits: Mapping[str, i
 def _fields(resource: FoundResource) -> dict[str, Attribute]:
     """What the patterns may name, and the flat facts of the metadata."""
     fields: dict[str, Attribute] = {
+        # cleaned here, so that no key can turn into a reserved one later
+        **{_clean(key): value for key, value in resource.attributes.items()},
         "backend_id": resource.backend_id,
         "name": resource.name,
         "kind": resource.kind,
-        **resource.attributes,
     }
     if resource.parents:
         fields["parent"] = resource.parents[0].name
@@ -98,6 +100,13 @@ def _clean(text: str) -> str:
     return re.sub(r"\s+", " ", visible).strip()
 
 
+def _clean_value(value: Any) -> Any:
+    """A value that can be sent: clean text, and as text what JSON has no number for (NaN, infinity)."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return _clean(value) if isinstance(value, str) else value
+
+
 def _limit(value: object) -> str:
     return "unlimited" if value is None else str(value)
 
@@ -114,11 +123,7 @@ def _fit(metadata: dict[str, Any]) -> dict[str, Any]:
 
 
 def _shorter_and_shorter(metadata: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    clean = {
-        _clean(key): _clean(value) if isinstance(value, str) else value
-        for key, value in metadata.items()
-        if value != ""
-    }
+    clean = {key: _clean_value(value) for key, value in metadata.items() if value != ""}
     yield clean
     for limit in TEXT_LIMITS:
         clean = {

@@ -40,8 +40,12 @@ def check_url(value: str) -> str:
 
     A URL with a user name or password is refused: URLs are logged.
     """
-    parts = urlsplit(value.strip())
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
+    try:
+        parts = urlsplit(value.strip())
+        port = parts.port
+    except ValueError:  # its text repeats the value
+        raise ValueError("this is not a URL: look at its host and port") from None
+    if parts.scheme not in {"http", "https"} or not parts.hostname or port == 0:
         raise ValueError("this is not a URL that begins with https:// or http://")
     if "@" in parts.netloc:
         raise ValueError("a URL must not carry a user name or a password: put the token into token_file")

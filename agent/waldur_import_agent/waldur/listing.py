@@ -99,6 +99,4 @@ async def _read_known(read_page: Callable[[int], Awaitable[Page[Any]]], number: 
     try:
         return await read_page(number)
     except WaldurGoneError as error:
-        if number == 1:
-            raise
         raise _ChangedError(f"page {number} is no longer there") from error

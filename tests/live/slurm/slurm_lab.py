@@ -41,10 +41,9 @@ class SlurmLab:
         _run(SCRIPTS / "slurm-down", self.state, "--wipe")
 
     def seed(self, count: int, *, direct: bool = True, awkward: bool = False) -> dict[str, Any]:
-        """Begin with an empty database and fill it; what was put in (see slurm-seed), with the keys
-        `cluster`, `regular` and `awkward`.
+        """Begin with an empty database and fill it; what was put in, with the keys cluster, regular and awkward.
 
-        About 10 s for 1,000 accounts, and 45 s more with the awkward ones.
+        See slurm-seed. About 10 s for 1,000 accounts, and 45 s more with the awkward ones.
         """
         self.wipe()
         self.start()

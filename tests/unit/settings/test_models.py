@@ -37,6 +37,9 @@ def test_the_address_ends_with_api(written: str, url: str) -> None:
     [
         ("waldur.example.com", "this is not a URL that begins with https:// or http://"),
         ("ftp://waldur.example.com", "this is not a URL that begins with https:// or http://"),
+        ("https://[Hunter2]/", "this is not a URL: look at its host and port"),
+        ("https://x:Hunter2/", "this is not a URL: look at its host and port"),
+        ("https://x:0/", "this is not a URL that begins with https:// or http://"),
         ("https://", "this is not a URL that begins with https:// or http://"),
         ("https://user:Hunter2@waldur.example.com", "must not carry a user name or a password"),
         ("https://waldur.example.com/?a=b", "the URL must end with the path"),
@@ -113,6 +116,13 @@ def test_a_ready_part_is_taken_as_it_is() -> None:
     retry = Retry(attempts=2, within=5.0)
     assert Effort(read=retry).read == retry
     assert Waldur(url="https://x", token="t", effort=Effort(read=retry)).effort.read == retry
+
+
+@pytest.mark.parametrize("effort", [3, {"read": 3}])
+def test_a_part_that_is_no_mapping_is_refused(effort: object) -> None:
+    """With words, not with a failure of the merging of defaults."""
+    with pytest.raises(ValidationError, match="valid dictionary or instance"):
+        Waldur.model_validate({"url": "https://x", "token": "t", "effort": effort})
 
 
 def test_settings_do_not_change_and_do_not_show_the_token() -> None:

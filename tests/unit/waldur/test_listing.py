@@ -191,7 +191,7 @@ async def test_a_list_that_is_refused_or_missing_is_not_read_again() -> None:
 
 
 async def test_a_list_that_becomes_missing_is_missing() -> None:
-    """A 404 for the first page of a longer list is about the list, not about a page."""
+    """A 404 for a page starts the reading again, and the 404 for the first page then is about the list itself."""
     listed = ChangingList(4)
 
     async def fetch(number: int) -> Page[str]:

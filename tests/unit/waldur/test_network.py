@@ -23,20 +23,25 @@ ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 
 
 
 class Server:
-    """Gives the same bytes to each request; `heads` are the requests, `connections` how many connections they took."""
+    """Gives the same bytes to each request, or says nothing; `heads` are the requests that came."""
 
-    def __init__(self, answer: bytes) -> None:
+    def __init__(self, answer: bytes | None) -> None:
         self.answer = answer
         self.heads: list[str] = []
-        self.connections = 0
+        self.connections: set[asyncio.Task[None]] = set()
         self.port = 0
+
+    def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve a connection, and remember it."""
+        self.connections.add(asyncio.create_task(self.serve(reader, writer)))
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer until the other side, or the answer, ends the connection."""
-        self.connections += 1
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
             while True:
                 self.heads.append((await reader.readuntil(b"\r\n\r\n")).decode())
+                if self.answer is None:
+                    continue
                 writer.write(self.answer)
                 await writer.drain()
                 if self.answer is not ANSWER:
@@ -47,13 +52,16 @@ class Server:
 
 
 @contextlib.asynccontextmanager
-async def serving(answer: bytes = ANSWER, tls: ssl.SSLContext | None = None) -> AsyncIterator[Server]:
-    """A server on this machine."""
+async def serving(
+    answer: bytes | None = ANSWER, *, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None
+) -> AsyncIterator[Server]:
+    """A server on this machine, with all its connections ended afterwards."""
     server = Server(answer)
-    listener = await asyncio.start_server(server.serve, "127.0.0.1", ssl=tls)
+    listener = await asyncio.start_server(server.connected, host, ssl=tls)
     server.port = listener.sockets[0].getsockname()[1]
     async with listener:
         yield server
+    await asyncio.gather(*server.connections)
 
 
 def server_tls(*, client_certificate: bool = False) -> ssl.SSLContext:
@@ -88,13 +96,11 @@ async def test_ca_file_names_whom_to_trust(waldur: ScriptedWaldur) -> None:
 
 async def test_the_certificate_must_be_for_the_host(waldur: ScriptedWaldur) -> None:
     """A trusted certificate for another name is refused, unless any certificate is accepted."""
-    async with serving(tls=server_tls()) as server:
+    async with serving(host="127.0.0.2", tls=server_tls()) as server:
         url = f"https://127.0.0.2:{server.port}"
-        listener = await asyncio.start_server(server.serve, "127.0.0.2", server.port, ssl=server_tls())
-        async with listener:
-            with pytest.raises(WaldurUnavailableError, match="CERTIFICATE_VERIFY_FAILED"):
-                await ask(waldur, url, ca_file=CERTIFICATE)
-            assert await ask(waldur, url, accept_any_certificate=True) == UUID
+        with pytest.raises(WaldurUnavailableError, match="CERTIFICATE_VERIFY_FAILED"):
+            await ask(waldur, url, ca_file=CERTIFICATE)
+        assert await ask(waldur, url, accept_any_certificate=True) == UUID
 
 
 async def test_a_client_certificate_is_shown(waldur: ScriptedWaldur) -> None:
@@ -167,7 +173,7 @@ async def test_connections_are_kept(waldur: ScriptedWaldur) -> None:
         async with WaldurClient.from_settings(settings) as client:
             await client.me()
             await client.me()
-    assert (len(server.heads), server.connections) == (2, 1)
+    assert (len(server.heads), len(server.connections)) == (2, 1)
 
 
 @pytest.mark.parametrize(
@@ -192,16 +198,6 @@ async def test_nobody_listening_is_an_outage(waldur: ScriptedWaldur) -> None:
 
 async def test_a_silent_server_is_left_after_the_read_timeout(waldur: ScriptedWaldur) -> None:
     """The settings' limit ends the wait for an answer."""
-    listener = await asyncio.start_server(_silent, "127.0.0.1")
-    port = listener.sockets[0].getsockname()[1]
-    async with listener:
+    async with serving(answer=None) as server:
         with pytest.raises(WaldurUnavailableError, match="no answer in time"):
-            await ask(waldur, f"http://127.0.0.1:{port}", read_timeout=0.01)
-
-
-async def _silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Read until the other side leaves, and say nothing."""
-    await reader.read()
-    writer.close()
-    with contextlib.suppress(OSError):
-        await writer.wait_closed()
+            await ask(waldur, f"http://127.0.0.1:{server.port}", read_timeout=0.01)

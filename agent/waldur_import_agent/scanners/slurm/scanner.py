@@ -1,38 +1,23 @@
-"""The slurm scanner: which reads a scan makes, and what they come to."""
+"""The slurm scanner: which reads a scan makes."""
 
 import asyncio
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from types import TracebackType
 from typing import ClassVar, Self
 
-from waldur_import_agent.records import Attribute, FoundResource, Scan
+from waldur_import_agent.records import Scan
 from waldur_import_agent.scanners.base import (
     BackendError,
     BackendMisconfiguredError,
-    BackendUnavailableError,
     Check,
     CheckStatus,
     ScannerSettings,
 )
+from waldur_import_agent.scanners.slurm.assembly import Answers, assemble, cluster_rows, root_missing
 from waldur_import_agent.scanners.slurm.commands import Sacctmgr
-from waldur_import_agent.scanners.slurm.parse import (
-    Association,
-    UnreadableError,
-    is_valid,
-    parse_associations,
-    parse_clusters,
-    parse_coordinators,
-    parse_limits,
-    parse_names,
-    parse_texts,
-    readable,
-)
-from waldur_import_agent.scanners.slurm.selection import why_not_offered
+from waldur_import_agent.scanners.slurm.parse import parse_clusters
 from waldur_import_agent.scanners.slurm.settings import SlurmSettings
-from waldur_import_agent.scanners.slurm.tree import ROOT, Account, build_tree
-
-KIND = "SLURM account"
+from waldur_import_agent.scanners.slurm.tree import ROOT
 
 
 class SlurmScanner:
@@ -95,38 +80,16 @@ class SlurmScanner:
             if len(known) < len(failed.exceptions):
                 raise
             raise known[0]  # noqa: B904 - its own cause is what matters; the group stays as its context
-        rows = _parse_associations(associations.result(), cluster.result())
-        known_names = {row.account for row in rows}
-        all_names = parse_names(names.result(), known_names)
-        tree = build_tree(
-            rows, parse_texts(organizations.result(), all_names), parse_texts(descriptions.result(), all_names)
+        answers = Answers(
+            cluster=cluster.result(),
+            associations=associations.result(),
+            names=names.result(),
+            organizations=organizations.result(),
+            descriptions=descriptions.result(),
+            coordinators=None if coordinators is None else coordinators.result(),
         )
-        if tree is None:
-            raise _root_missing(cluster.result())
-        counts = None if coordinators is None else parse_coordinators(coordinators.result())
-        excluded = dict.fromkeys(
-            map(readable, all_names - known_names), f"has no association on the cluster {cluster.result()}"
-        )
-        warnings = [
-            f"account {readable(name)}: an account above it is not in sacctmgr's answer" for name in tree.detached
-        ]
-        resources = []
-        for account in tree.accounts:
-            if not is_valid(account.name):
-                reason = "its name is not valid UTF-8"
-                warnings.append(f"account {readable(account.name)} is left out: {reason}")
-            else:
-                reason = why_not_offered(self._settings.accounts, account)
-            if reason:
-                excluded[readable(account.name)] = reason
-            else:
-                resources.append(_resource(account, counts))
-        return Scan(
-            resources=tuple(sorted(resources, key=lambda resource: resource.backend_id)),
-            warnings=tuple(warnings),
-            complete=not tree.detached,
-            excluded=dict(sorted(excluded.items())),
-        )
+        # about half a second for 10,000 accounts: in a thread, so that the loop goes on meanwhile
+        return await asyncio.to_thread(assemble, answers, self._settings.accounts)
 
     async def _cluster(self) -> str:
         """The cluster's name as the database has it. Raises BackendMisconfiguredError, naming those there are."""
@@ -160,56 +123,6 @@ class SlurmScanner:
     async def _check_root(self) -> str:
         cluster = await self._cluster()
         printed = await self._sacctmgr.associations("where", f"cluster={cluster}", f"account={ROOT}", "user=")
-        if not any(row.account == ROOT for row in _parse_associations(printed, cluster)):
-            raise _root_missing(cluster)
+        if not any(row.account == ROOT for row in cluster_rows(printed, cluster)):
+            raise root_missing(cluster)
         return f"the account {ROOT} of {cluster} can be seen"
-
-
-def _parse_associations(printed: str, cluster: str) -> list[Association]:
-    try:
-        return [row for row in parse_associations(printed) if row.cluster == cluster]
-    except UnreadableError as error:
-        raise BackendUnavailableError(f"the answer of sacctmgr show assoc cannot be read: {error}") from error
-
-
-def _root_missing(cluster: str) -> BackendMisconfiguredError:
-    return BackendMisconfiguredError(
-        f"SLURM does not show the agent the account {ROOT} of the cluster {cluster}: what it shows is not all",
-        remedy="Give the agent's user AdminLevel=Operator in SLURM, or take `users` out of slurmdbd.conf's PrivateData",
-    )
-
-
-def _resource(account: Account, coordinators: Counter[str] | None) -> FoundResource:
-    row = account.row
-    limits, problems = parse_limits(row.limits)
-    attributes: dict[str, Attribute] = {
-        **account.texts,
-        "cluster": row.cluster,
-        "parent": readable(account.parent),
-        "depth": account.depth,
-    }
-    if row.share:  # `parent` where the account shares as one with the accounts beside it
-        attributes["fairshare"] = int(row.share) if row.share.isdecimal() else row.share
-    for name, text in (
-        ("qos", row.qos),
-        ("default_qos", row.default_qos),
-        ("partitions", _joined(account.partitions)),
-    ):
-        if text:
-            attributes[name] = readable(text)
-    if coordinators is not None:
-        attributes["coordinators_count"] = coordinators[account.name]
-    return FoundResource(
-        backend_id=account.name,
-        name=account.name,
-        kind=KIND,
-        parents=account.parents,
-        attributes=attributes,
-        limits=limits,
-        user_count=len(account.users),
-        problems=account.problems + tuple(readable(problem) for problem in problems),
-    )
-
-
-def _joined(texts: Iterable[str]) -> str:
-    return ",".join(sorted(texts))
