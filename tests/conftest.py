@@ -27,3 +27,12 @@ def logs_to_pytest() -> Iterator[None]:
     yield
     structlog.reset_defaults()
     structlog.contextvars.clear_contextvars()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The live Waldur on which tests/contract can run too."""
+    group = parser.getgroup("waldur", "a live Waldur for tests/contract, on an offering made for tests")
+    group.addoption("--waldur-url", help="its address")
+    group.addoption("--waldur-token", help="the token of an agent with a role on the offering that sees a project")
+    group.addoption("--waldur-staff-token", help="a staff user's token: only staff may create requests")
+    group.addoption("--waldur-offering", help="the UUID of the offering; its requests are answered by the tests")

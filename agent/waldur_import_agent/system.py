@@ -153,8 +153,18 @@ async def _read_capped(stream: asyncio.StreamReader, limit: int) -> bytes:
 
 
 async def _kill_group(process: asyncio.subprocess.Process) -> None:
-    """Kill what is left of the group and wait for the process, so that no zombie stays."""
+    """Kill what is left of the group, and wait until the process is gone and its pipes are read empty.
+
+    A pipe that nobody reads on would keep asyncio from noticing the end.
+    """
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
+
+    async def drain() -> None:
+        for stream in filter(None, (process.stdout, process.stderr)):
+            while await stream.read(CHUNK):
+                pass
+        await process.wait()
+
     with contextlib.suppress(TimeoutError):
-        await asyncio.shield(asyncio.wait_for(process.wait(), KILL_WAIT))
+        await asyncio.shield(asyncio.wait_for(drain(), KILL_WAIT))

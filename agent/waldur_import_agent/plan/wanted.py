@@ -5,7 +5,7 @@ import json
 import math
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from string import Formatter
 from typing import Any
 
@@ -112,25 +112,28 @@ def _limit(value: object) -> str:
 
 
 def _fit(metadata: dict[str, Any]) -> dict[str, Any]:
-    """`metadata` with clean texts, shortened until the marker fits beside it below METADATA_MAX.
+    """`metadata` with clean values, shortened until the marker fits beside it below METADATA_MAX.
 
     Where even short texts are too much, the backend's own attributes go, the last one first; `limits` never go.
     """
-    for candidate in _shorter_and_shorter(metadata):
-        if len(json.dumps(candidate, ensure_ascii=False).encode()) <= METADATA_MAX - MARKER_ROOM:
-            return candidate
-    return {"limits": metadata["limits"], "type": _clean(metadata["type"])[:NAME_MAX]}
-
-
-def _shorter_and_shorter(metadata: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    clean = {key: _clean_value(value) for key, value in metadata.items() if value != ""}
-    yield clean
+    room = METADATA_MAX - MARKER_ROOM
+    fitting = {key: _clean_value(value) for key, value in metadata.items() if value != ""}
     for limit in TEXT_LIMITS:
-        clean = {
+        if _size(fitting) <= room:
+            return fitting
+        fitting = {
             key: value[: limit - 1] + "…" if isinstance(value, str) and len(value) > limit else value
-            for key, value in clean.items()
+            for key, value in fitting.items()
         }
-        yield clean
-    for key in reversed([key for key in clean if key not in RESERVED]):
-        clean = {other: value for other, value in clean.items() if other != key}
-        yield clean
+    size = _size(fitting)
+    for key in [key for key in reversed(fitting) if key not in RESERVED]:
+        if size <= room:
+            break
+        # the braces of one item alone count for the separator that goes with it
+        size -= _size({key: fitting.pop(key)})
+    return fitting if size <= room else {key: fitting[key] for key in ("limits", "type") if key in fitting}
+
+
+def _size(metadata: Mapping[str, Any]) -> int:
+    """Bytes of the metadata as it is sent."""
+    return len(json.dumps(metadata, ensure_ascii=False).encode())

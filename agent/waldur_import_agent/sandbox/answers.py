@@ -23,7 +23,6 @@ class RefusalError(Exception):
     """The server answers with this status and JSON body."""
 
     def __init__(self, status: int, body: Any, headers: Mapping[str, str] | None = None) -> None:
-        super().__init__(status, body)
         self.status = status
         self.body = body
         self.headers = dict(headers or {})

@@ -16,6 +16,14 @@ from waldur_import_agent.sandbox.faults import Answer, Fault
 from waldur_import_agent.sandbox.state import State
 
 
+CUT_ANSWER: Message = {
+    "type": "http.response.start",
+    "status": HTTPStatus.OK,
+    "headers": [(b"content-length", b"1")],
+}
+"""The beginning of an answer that promises a byte more than ever comes."""
+
+
 class Logged(NamedTuple):
     """One request: `user` is "" where nobody was recognized, `status` 0 where the connection was dropped."""
 
@@ -49,24 +57,18 @@ class Application:
             await send(message)
 
         try:
+            if fault is not None and fault.handled:
+                await self._router(scope, receive, _discard)
             if fault is None:
                 await self._router(scope, receive, send_noting_status)
+            elif fault.answer is not None:
+                await _scripted(fault.answer)(scope, receive, send_noting_status)
             else:
-                await self._fail(fault, scope, receive, send_noting_status)
-        except BaseException:
-            status = 0
-            raise
+                # Raised before the first byte, a server would make a tidy 500 of it: the answer is begun, and cut.
+                await send(CUT_ANSWER)
+                raise fault.error
         finally:
             self._log.append(Logged(method, path, self._user_name(scope), status))
-
-    async def _fail(self, fault: Fault, scope: Scope, receive: Receive, send: Send) -> None:
-        if fault.handled:
-            await self._router(scope, receive, _discard)
-        if fault.answer is None:
-            # Raised before the first byte, a server would make a tidy 500 of it: so the answer is begun, and cut.
-            await send({"type": "http.response.start", "status": HTTPStatus.OK, "headers": [(b"content-length", b"1")]})
-            raise fault.error
-        await _scripted(fault.answer)(scope, receive, send)
 
     def _user_name(self, scope: Scope) -> str:
         try:

@@ -40,14 +40,15 @@ class SlurmLab:
         """Stop all and remove what they kept."""
         _run(SCRIPTS / "slurm-down", self.state, "--wipe")
 
-    def seed(self, count: int, *, direct: bool = True, awkward: bool = False) -> dict[str, Any]:
+    def seed(self, count: int, *, direct: bool = True, awkward: bool = False, users: int = 3) -> dict[str, Any]:
         """Begin with an empty database and fill it; what was put in, with the keys cluster, regular and awkward.
 
-        See slurm-seed. About 10 s for 1,000 accounts, and 45 s more with the awkward ones.
+        `users` is how many an account has on average. See slurm-seed. About 10 s for 1,000 accounts, and 45 s more
+        with the awkward ones.
         """
         self.wipe()
         self.start()
-        options = [*["--direct"] * direct, *["--awkward"] * awkward]
+        options = [*["--direct"] * direct, *["--awkward"] * awkward, "--users-per-account", str(users)]
         manifest: dict[str, Any] = json.loads(_run(SCRIPTS / "slurm-seed", str(count), *options))
         return manifest
 

@@ -4,7 +4,7 @@ import math
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from waldur_import_agent.plan.limits import map_limits
@@ -49,6 +49,7 @@ def test_what_floating_point_loses_is_noted() -> None:
     assert "is truncated to 9007199254740992 cpu" in notes[0]
 
 
+@settings(deadline=None)
 @given(
     st.integers(0, 2**63) | st.floats(0, 1e15),
     st.floats(1e-3, 1e9) | st.integers(1, 10**9).map(float) | st.integers(1, 10**9),
@@ -103,6 +104,7 @@ def test_one_limit_may_feed_two_components() -> None:
     assert map_limits({CPU: 7200}, components) == ({"cpu": 120, "hours": 2}, ())
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 10**12), min_size=2, max_size=5), st.floats(0.01, 1e6))
 def test_more_on_the_backend_is_never_less_in_waldur(values: list[int], factor: float) -> None:
     """The mapping keeps the order of limits."""

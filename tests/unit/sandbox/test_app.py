@@ -79,15 +79,15 @@ async def test_a_fault_instead_of_the_server(sandbox: Sandbox, offering: Offerin
     page = Answer(503, "<h1>Busy</h1>", {"Retry-After": "7"})
     sandbox.faults.append(Fault(requests_to("POST", "/start_processing/"), page, times=1))
 
-    read = await agent.get(f"{PATH}{request.uuid}/")
+    read = await agent.get(claim)
     first = await agent.post(claim)
 
-    assert read.status_code == 200
+    assert read.status_code == 405
     assert (first.status_code, first.text, first.headers["retry-after"]) == (503, "<h1>Busy</h1>", "7")
     assert first.headers["content-type"] == "text/html; charset=utf-8"
     assert request.state == "Sent"
     assert (await agent.post(claim)).status_code == 200
-    assert [entry.status for entry in sandbox.log] == [200, 503, 200]
+    assert [entry.status for entry in sandbox.log] == [405, 503, 200]
 
 
 async def test_a_fault_after_the_server(sandbox: Sandbox, offering: Offering, agent: httpx.AsyncClient) -> None:

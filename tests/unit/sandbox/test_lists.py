@@ -100,6 +100,7 @@ async def test_filters_of_records(sandbox: Sandbox, offering: Offering, agent: h
     one = sandbox.add_record(offering, project, "hpc_1", name="Alpha")
     two = sandbox.add_record(offering, second, "hpc_2", name="alphabet")
     three = sandbox.add_record(other, project, "hpc_1", name="Beta")
+    four = sandbox.add_record(other, second, "hpc_4", name="Gamma")
 
     async def uuids(**parameters: str) -> set[str]:
         return {row["uuid"] for row in (await agent.get("backend-resources/", params=parameters)).json()}
@@ -112,8 +113,8 @@ async def test_filters_of_records(sandbox: Sandbox, offering: Offering, agent: h
     assert await uuids(project_uuid=project.uuid) == {one.uuid, three.uuid}
     assert await uuids(name="ALPHA") == {one.uuid, two.uuid}
     assert await uuids(name_exact="Alpha") == {one.uuid}
-    assert await uuids(created=two.created.isoformat()) == {two.uuid, three.uuid}
-    assert await uuids(modified=three.created.isoformat()) == {three.uuid}
+    assert await uuids(created=two.created.isoformat()) == {two.uuid, three.uuid, four.uuid}
+    assert await uuids(modified=three.created.isoformat()) == {three.uuid, four.uuid}
 
 
 async def test_the_last_of_repeated_offerings_counts(

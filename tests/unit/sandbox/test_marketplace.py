@@ -51,12 +51,13 @@ async def test_filters_of_resources(
     one = sandbox.add_resource(offering, project, "hpc_1")
     two = sandbox.add_resource(offering, project, "hpc_2", state="Terminated")
     three = sandbox.add_resource(other, project, "hpc_1", state="Erred")
+    four = sandbox.add_resource(other, project, "hpc_4", state="Creating")
 
     async def uuids(**parameters: str | list[str]) -> set[str]:
         answer = await agent.get("marketplace-provider-resources/", params=parameters)
         return {row["uuid"] for row in answer.json()}
 
-    assert await uuids() == {one.uuid, two.uuid, three.uuid}
+    assert await uuids() == {one.uuid, two.uuid, three.uuid, four.uuid}
     assert await uuids(offering_uuid=offering.uuid) == {one.uuid, two.uuid}
     assert await uuids(backend_id="hpc_1") == {one.uuid, three.uuid}
     assert await uuids(backend_id="hpc_2", offering_uuid=other.uuid) == set()

@@ -41,6 +41,16 @@ async def test_a_lost_connection_is_one(sandbox: Sandbox) -> None:
         assert (await client.get(f"{url}version/")).status_code == 200
 
 
+async def test_the_same_port_again(sandbox: Sandbox) -> None:
+    """A port that was served a moment ago, with a client on it, can be served again."""
+    async with httpx.AsyncClient(headers={"Authorization": "Token staff-token"}, trust_env=False) as client:
+        async with serving(sandbox) as url:
+            await client.get(f"{url}version/")
+        async with serving(sandbox, port=httpx.URL(url).port or 0) as again:
+            assert again == url
+            assert (await client.get(f"{again}version/")).status_code == 200
+
+
 async def test_an_address_that_is_taken(sandbox: Sandbox) -> None:
     """The error names the address and what to do."""
     async with serving(sandbox) as url:
