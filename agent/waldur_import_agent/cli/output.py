@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from waldur_import_agent.fulfilment.survey import Progress
 
+SHORT = 60
+"""Characters of an id or a name in a table; --output json has all of it."""
 PIPED_WIDTH = 160
 """Columns of a table that goes into a pipe or a file; programs read --output json."""
 
@@ -26,6 +28,12 @@ def plain(value: object) -> str:
         "�" if unicodedata.category(character) in {"Cc", "Cf", "Cs"} and character != "\n" else character
         for character in str(value)
     )
+
+
+def short(text: str) -> str:
+    """A text that fits beside others in a table: the middle of a long one is left out."""
+    half = SHORT // 2
+    return text if len(text) <= SHORT else f"{text[:half]}…{text[-half:]}"
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

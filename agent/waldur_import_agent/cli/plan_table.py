@@ -26,22 +26,22 @@ def summary(plan: Plan) -> str:
 
 def _rows(plan: Plan) -> Iterator[tuple[object, ...]]:
     for wanted in plan.report:
-        yield "report", wanted.backend_id, wanted.project.name, _limits(wanted), _why(wanted)
+        yield "report", output.short(wanted.backend_id), wanted.project.name, _limits(wanted), _why(wanted)
     for refresh in plan.refresh:
         wanted = refresh.wanted
-        yield "refresh", wanted.backend_id, wanted.project.name, _limits(wanted), _why(wanted)
+        yield "refresh", output.short(wanted.backend_id), wanted.project.name, _limits(wanted), _why(wanted)
     for removal in plan.surplus:
-        yield "remove", removal.record.backend_id, None, None, removal.why
+        yield "remove", output.short(removal.record.backend_id), None, None, removal.why
     for removal in plan.withdraw:
-        yield "withdraw", removal.record.backend_id, None, None, removal.why
+        yield "withdraw", output.short(removal.record.backend_id), None, None, removal.why
     for removal in plan.held:
-        yield "hold back", removal.record.backend_id, None, None, removal.why
+        yield "hold back", output.short(removal.record.backend_id), None, None, removal.why
     for kept in plan.keep:
-        yield "keep", kept.backend_id, None, None, kept.why
+        yield "keep", output.short(kept.backend_id), None, None, kept.why
     for left_out in plan.unplaced:
-        yield "unplaced", left_out.resource.backend_id, None, None, left_out.why
+        yield "unplaced", output.short(left_out.resource.backend_id), None, None, left_out.why
     for left_out in plan.skipped:
-        yield "skip", left_out.resource.backend_id, None, None, left_out.why
+        yield "skip", output.short(left_out.resource.backend_id), None, None, left_out.why
 
 
 def _limits(wanted: WantedRecord) -> str:

@@ -64,6 +64,7 @@ def print_records(records: "list[BackendResource]") -> None:
 
 
 def _row(record: "BackendResource") -> tuple[object, ...]:
+    from waldur_import_agent.cli import output
     from waldur_import_agent.records import Marker
 
     metadata = record.backend_metadata if isinstance(record.backend_metadata, dict) else {}
@@ -72,4 +73,12 @@ def _row(record: "BackendResource") -> tuple[object, ...]:
     marker = Marker.from_metadata(metadata)
     who = f"{marker.instance} on {marker.host}" if marker else "somebody else"
     project = record.project_name or record.project
-    return record.backend_id, record.name, metadata.get("type"), project, text, record.created, who
+    return (
+        output.short(record.backend_id),
+        output.short(record.name),
+        metadata.get("type"),
+        project,
+        text,
+        record.created,
+        who,
+    )

@@ -66,12 +66,22 @@ async def _scan(scanner: "Scanner", seconds: float) -> "Scan":
 
 
 def _row(resource: "FoundResource") -> tuple[object, ...]:
+    from waldur_import_agent.cli import output
+
     limits = ", ".join(
         f"{name}={'unlimited' if value is None else value}" for name, value in sorted(resource.limits.items())
     )
     parent = resource.parents[0].name if resource.parents else None
     problems = "; ".join(resource.problems)
-    return resource.backend_id, resource.name, resource.kind, parent, resource.user_count, limits, problems
+    return (
+        output.short(resource.backend_id),
+        output.short(resource.name),
+        resource.kind,
+        parent,
+        resource.user_count,
+        limits,
+        problems,
+    )
 
 
 def _summary(scan: "Scan") -> str:
