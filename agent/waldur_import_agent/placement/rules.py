@@ -39,8 +39,11 @@ class ProjectIndex:
                 f"{why} gives {way} {value!r}, which {len(found)} projects have: {'; '.join(names)}. "
                 "Name one by its UUID in the overrides file",
             )
-        seen = f"the {self._count} that the token can see" if self._count else "any, as the token can see no project"
-        return Placement(None, f"{why} gives {way} {value!r}, which no project has among {seen}")
+        if not self._count:
+            return Placement(None, f"{why} gives {way} {value!r}, but the token can see no project")
+        return Placement(
+            None, f"{why} gives {way} {value!r}, which no project has among the {self._count} that the token can see"
+        )
 
     def find_any(self, value: str, why: str) -> Placement:
         """The project that `value` names by UUID or by slug."""

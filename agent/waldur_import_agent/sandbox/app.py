@@ -15,7 +15,6 @@ from waldur_import_agent.sandbox.endpoint import ACTION, DETAIL, LIST_AND_CREATE
 from waldur_import_agent.sandbox.faults import Answer, Fault
 from waldur_import_agent.sandbox.state import State
 
-
 CUT_ANSWER: Message = {
     "type": "http.response.start",
     "status": HTTPStatus.OK,

@@ -40,8 +40,7 @@ class Server(uvicorn.Server):
 
     async def until_started(self, task: "asyncio.Task[None]") -> None:
         """Wait until the server listens; raises what `task`, which runs it, raised if it ended before."""
-        listening = asyncio.create_task(self._listening.wait())
-        await asyncio.wait({listening, task}, return_when=asyncio.FIRST_COMPLETED)
-        if not listening.done():
-            listening.cancel()
+        task.add_done_callback(lambda _: self._listening.set())
+        await self._listening.wait()
+        if task.done():
             await task

@@ -204,8 +204,7 @@ def test_no_project_at_all() -> None:
     """A token that can see no project is most often one with the wrong role: the reason says so."""
     assert place(under("hpc_alpha"), BY_PARENT, projects=()) == Placement(
         None,
-        "rule 1 (parent is 'hpc_alpha') gives slug 'alpha', which no project has among any, "
-        "as the token can see no project",
+        "rule 1 (parent is 'hpc_alpha') gives slug 'alpha', but the token can see no project",
     )
 
 

@@ -1,5 +1,6 @@
 """Who is let in, and who sees and may do what."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import httpx
@@ -9,6 +10,7 @@ from waldur_import_agent.sandbox import Offering, Project, Sandbox
 from waldur_import_agent.sandbox.access import authenticate
 from waldur_import_agent.sandbox.answers import RefusalError
 
+Connect = Callable[[str | None], httpx.AsyncClient]
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 LATER = int(NOW.timestamp()) + 60
 
@@ -116,6 +118,23 @@ async def test_what_each_may_do(sandbox: Sandbox, offering: Offering, project: P
         "delete record": [404, 403, 204],
         "offering": [404, 200, 200],
     }
+
+
+async def test_other_roles_manage_nothing(sandbox: Sandbox, offering: Offering, connect: Connect) -> None:
+    """Only a manager of the offering, and an owner or manager of its provider, sees its requests."""
+    sandbox.add_request(offering)
+    seen = {}
+    for role, scope in (
+        ("OFFERING.MANAGER", offering),
+        ("CUSTOMER.OWNER", offering.customer),
+        ("CUSTOMER.MANAGER", offering.customer),
+        ("CUSTOMER.SUPPORT", offering.customer),
+    ):
+        user = sandbox.add_user(role)
+        sandbox.grant(user, scope, role)
+        seen[role] = len((await connect(user.token).get("backend-resource-requests/")).json())
+
+    assert seen == {"OFFERING.MANAGER": 1, "CUSTOMER.OWNER": 1, "CUSTOMER.MANAGER": 1, "CUSTOMER.SUPPORT": 0}
 
 
 async def test_projects_are_seen_by_role(sandbox: Sandbox, agent: httpx.AsyncClient, offering: Offering) -> None:

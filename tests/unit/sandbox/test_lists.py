@@ -147,6 +147,14 @@ async def test_every_bad_parameter_is_named(offering: Offering, agent: httpx.Asy
     }
 
 
+async def test_bad_parameters_of_records(offering: Offering, agent: httpx.AsyncClient) -> None:
+    """The list of records is as strict."""
+    answer = await agent.get("backend-resources/?project_uuid=x&modified=noon")
+
+    assert answer.status_code == 400
+    assert answer.json() == {"project_uuid": ["Enter a valid UUID."], "modified": ["Enter a valid date/time."]}
+
+
 async def test_times_have_microseconds_and_z(sandbox: Sandbox, offering: Offering, agent: httpx.AsyncClient) -> None:
     """Times are in UTC, and no two are the same although the clock stands still."""
     for _ in range(3):

@@ -63,6 +63,8 @@ async def test_filters_of_resources(
     assert await uuids(backend_id="hpc_2", offering_uuid=other.uuid) == set()
     assert await uuids(backend_id="hpc_1", offering_uuid=offering.uuid) == {one.uuid}
     assert await uuids(state=["OK", "Erred"]) == {one.uuid, three.uuid}
+    every = ["Creating", "OK", "Erred", "Updating", "Terminating", "Terminated"]
+    assert await uuids(state=every) == {one.uuid, two.uuid, three.uuid, four.uuid}
 
 
 async def test_the_provider_offering(sandbox: Sandbox, agent: httpx.AsyncClient) -> None:

@@ -1,6 +1,7 @@
 """Backend resources and their import, as the server has it."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -8,6 +9,7 @@ import pytest
 
 from waldur_import_agent.sandbox import Offering, Project, Sandbox
 
+Connect = Callable[[str | None], httpx.AsyncClient]
 PATH = "backend-resources/"
 BROKEN = "Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"
 SERVER_ERROR = "<h1>Server Error (500)</h1>"
@@ -75,7 +77,7 @@ async def test_limits_of_length_are_inclusive(agent: httpx.AsyncClient, body: di
 
 
 async def test_the_body_is_looked_at_before_the_permission(
-    sandbox: Sandbox, connect: Any, body: dict[str, Any]
+    sandbox: Sandbox, connect: Connect, body: dict[str, Any]
 ) -> None:
     """Who may not create gets a 400 for a bad body, a 403 for a good one."""
     outsider = connect(sandbox.outsider_token)
