@@ -6,6 +6,7 @@ import logging
 import re
 import sys
 from collections.abc import Mapping
+from typing import TextIO
 from urllib.parse import quote, quote_plus
 
 import structlog
@@ -67,6 +68,17 @@ class _RedactingFormatter(structlog.stdlib.ProcessorFormatter):
         return self._redactor(super().format(record))
 
 
+class _StderrHandler(logging.StreamHandler[TextIO]):
+    """Writes to what sys.stderr is at the time: a progress display takes its place to keep lines apart."""
+
+    @property
+    def stream(self) -> TextIO:
+        return sys.stderr
+
+    @stream.setter
+    def stream(self, value: TextIO) -> None: ...
+
+
 _SHARED: list[structlog.typing.Processor] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
@@ -90,7 +102,7 @@ def configure_logging(redactor: Redactor, *, level: str = "info", form: str = "a
         )
     else:
         renderer = structlog.processors.JSONRenderer(default=str)
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _StderrHandler()
     handler.setFormatter(_RedactingFormatter(redactor, renderer))
     root = logging.getLogger()
     root.handlers[:] = [handler]

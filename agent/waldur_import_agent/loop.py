@@ -115,6 +115,20 @@ async def answer_once(answerer: Answerer, stop: asyncio.Event) -> list[RoundRepo
     return reports
 
 
+async def answer_all_once(answerers: Sequence[Answerer], stop: asyncio.Event) -> list[RoundReport]:
+    """Answer all that is Sent for each offering, side by side.
+
+    What one offering raises is raised when the others have ended: it must not cut their rounds off.
+    """
+    ended = await asyncio.gather(*(answer_once(answerer, stop) for answerer in answerers), return_exceptions=True)
+    failures = [result for result in ended if isinstance(result, BaseException)]
+    for failure in failures[1:]:
+        get_logger().error("round not possible", reason=str(failure))
+    if failures:
+        raise failures[0]
+    return [report for reports in ended if not isinstance(reports, BaseException) for report in reports]
+
+
 @contextlib.contextmanager
 def stop_on_signals(stop: asyncio.Event, grace: float, abandon: Callable[[], object]) -> Iterator[None]:
     """SIGTERM or SIGINT sets `stop`; a second one, or `grace` seconds, calls `abandon` to cancel what still runs."""

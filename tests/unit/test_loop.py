@@ -10,8 +10,9 @@ import pytest
 
 from support.site import Site
 from waldur_import_agent.fulfilment import Answerer, Ending
-from waldur_import_agent.loop import BACKOFF_MAX, Loop, answer_once, backoff, stop_on_signals
+from waldur_import_agent.loop import BACKOFF_MAX, Loop, answer_all_once, answer_once, backoff, stop_on_signals
 from waldur_import_agent.sandbox import Answer, Fault, requests_to
+from waldur_import_agent.waldur.errors import WaldurRefusedError
 
 HOUR = 3600.0
 
@@ -122,6 +123,17 @@ async def test_single_run_ends_when_waldur_is_away(site: Site) -> None:
     async with site.agent() as answerer:
         reports = await answer_once(answerer, site.stop)
     assert [report.outcome.ending for report in reports] == [Ending.WAITING]
+
+
+async def test_one_offerings_error_does_not_cut_off_another(tmp_path: Path) -> None:
+    """Where one of two offerings cannot be answered at all, the other's round still ends before the error is raised."""
+    good, bad = Site(tmp_path / "good"), Site(tmp_path / "bad")
+    request = good.ask()
+    bad.sandbox.faults.append(Fault(requests_to("GET", "state=Sent"), Answer(403, {"detail": "No."})))
+    async with good.agent() as one, bad.agent() as other:
+        with pytest.raises(WaldurRefusedError):
+            await answer_all_once([other, one], good.stop)
+    assert request.state == "Done"
 
 
 @pytest.mark.parametrize("failures", [1, 2, 3, 50, 100_000])

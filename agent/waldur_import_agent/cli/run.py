@@ -69,8 +69,7 @@ async def _answer(
 
         async def work() -> None:
             if args.once:
-                for rounds in await asyncio.gather(*(loop.answer_once(answerer, stop) for answerer in answerers)):
-                    reports.extend(rounds)
+                reports.extend(await loop.answer_all_once(answerers, stop))
             else:
                 await loop.Loop(answerers, settings.poll_interval, stop).run()
 

@@ -53,8 +53,10 @@ class Answerer:
     async def answer(self) -> RoundReport:
         """One round: take up what is ours, claim what is Sent, and answer all of it with one scan.
 
-        Raises StateError when the journal cannot be written, and what nobody expected outside the work itself.
+        Raises StateError when the journal cannot be written, ConfigurationError when there is no token, and what nobody
+        expected outside the work itself.
         """
+        self.surveyor.side.renew_token()
         report = RoundReport(uuid.uuid4().hex, self.offering, now(), now(), Outcome(Ending.NOTHING))
         try:
             requests, given_up = await self._take_requests()

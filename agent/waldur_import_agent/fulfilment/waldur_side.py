@@ -37,6 +37,10 @@ class WaldurSide:
         self._effort = effort
         self._offering = offering
 
+    def renew_token(self) -> None:
+        """Read the token file again. Raises ConfigurationError where there is no token."""
+        self._client.renew_token()
+
     async def offering(self) -> Offering:
         """The offering's components and the rule for its ids."""
         found = await self._effort.read(lambda: self._client.retrieve_offering(self._offering))

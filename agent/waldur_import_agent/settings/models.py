@@ -130,14 +130,20 @@ class Retry(Model):
     wait_max: Duration = Field(default=30.0, description="no wait is longer than this, unless Waldur asks for it")
 
 
+class Once(Model):
+    """How long one call may take that is never sent again."""
+
+    within: Duration = Field(description="how long to wait for its answer")
+
+
 class Effort(Model):
     """How hard to try, per kind of call to Waldur."""
 
     read: Retry = Field(
         default=Retry(attempts=3, within=20.0, wait_max=8.0), description="reading: lists and single objects"
     )
-    claim: Retry = Field(
-        default=Retry(attempts=1, within=15.0),
+    claim: Once = Field(
+        default=Once(within=15.0),
         description="start_processing, and deleting: sent once, what became of it is looked up",
     )
     create: Retry = Field(
@@ -159,7 +165,7 @@ class Effort(Model):
         defaults = {name: field.default for name, field in cls.model_fields.items()}
         return {
             name: defaults[name].model_dump() | value
-            if isinstance(value, dict) and isinstance(defaults.get(name), Retry)
+            if isinstance(value, dict) and isinstance(defaults.get(name), Model)
             else value
             for name, value in data.items()
         }
@@ -183,10 +189,10 @@ class Waldur(Model):
         default=False, description="do not verify Waldur's certificate: anybody on the way can read the token"
     )
     proxy: str | None = Field(
-        default=None, description="HTTP(S) or SOCKS proxy; default: HTTPS_PROXY and NO_PROXY of the environment"
+        default=None, description="HTTP(S) proxy; default: HTTPS_PROXY and NO_PROXY of the environment"
     )
     connect_timeout: Duration = Field(default=10.0, description="how long to wait for a connection")
-    read_timeout: Duration = Field(default=30.0, description="how long to wait for an answer")
+    read_timeout: Duration = Field(default=10.0, description="how long to wait for an answer, or its next part")
     page_size: int = Field(default=300, ge=1, le=300, description="rows per page of a list; Waldur's maximum is 300")
     creates_in_flight: int = Field(default=8, ge=1, le=64, description="how many records are created at the same time")
     effort: Effort = Field(default=Effort(), description="retries per kind of call")

@@ -80,13 +80,12 @@ class WaldurClient:
         return f"WaldurClient({self._transport!r})"
 
     async def __aenter__(self) -> Self:
-        await self._transport.__aenter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        await self._transport.__aexit__(kind, error, traceback)
+        await self._transport.aclose()
 
     def renew_token(self) -> None:
         """Read the token file again, at the start of a round. Raises ConfigurationError if there is no token."""

@@ -1,12 +1,12 @@
 """One HTTP exchange with Waldur: the token, TLS, the proxy, the size of answers, and dry runs."""
 
 import asyncio
+import contextlib
 import json
 import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import httpx
@@ -44,7 +44,7 @@ class Reply(NamedTuple):
 class WaldurTransport:
     """Sends one request and gives the JSON of the answer, or raises one of waldur.errors.
 
-    An async context manager. `read_only` lets nothing but GET and HEAD out. `transport` takes the place of the
+    `read_only` lets nothing but GET and HEAD out. `transport` takes the place of the
     network, in tests and for a server in the same process.
     """
 
@@ -69,14 +69,9 @@ class WaldurTransport:
     def __repr__(self) -> str:
         return f"WaldurTransport({self._url})"
 
-    async def __aenter__(self) -> Self:
-        await self._http.__aenter__()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        await self._http.__aexit__(kind, error, traceback)
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await self._http.aclose()
 
     def renew_token(self) -> None:
         """Read the token again. Raises ConfigurationError if there is none; the one in use is then kept."""
@@ -106,10 +101,9 @@ class WaldurTransport:
 
     def _token_other_than(self, refused: str) -> str | None:
         """The token as it is now, if it is not the one that was refused."""
-        try:
+        # of no token, the 401 tells more, and the next round reads the file again and says so
+        with contextlib.suppress(ConfigurationError):
             self.renew_token()
-        except ConfigurationError:  # the 401 tells more, and the next round reads the file again and says this
-            return None
         return None if self._token == refused else self._token
 
     async def _exchange(

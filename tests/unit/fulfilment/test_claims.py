@@ -115,6 +115,18 @@ async def test_refused_token_forgets_the_intent_and_says_so(site: Site) -> None:
     assert site.journal_claims() == []
 
 
+async def test_token_file_is_read_again_each_round(site: Site) -> None:
+    """A token that was replaced, though the old one still works, is used from the next round on."""
+    token = site.directory / "token"
+    token.write_text(site.sandbox.agent_token)
+    site.waldur_settings = {"token": None, "token_file": str(token)}
+    async with site.agent() as answerer:
+        await answerer.answer()
+        token.write_text(site.sandbox.staff_token)
+        await answerer.answer()
+    assert {entry.user for entry in site.sandbox.log} == {site.sandbox.agent.username, site.sandbox.staff.username}
+
+
 # --- after a crash
 
 

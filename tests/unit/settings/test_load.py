@@ -153,6 +153,13 @@ def test_a_doubled_key_is_an_error_with_both_lines(problems: Problems) -> None:
     ]
 
 
+@pytest.mark.parametrize("key", ["yes", "on", "0x10", "1", "null"])
+def test_a_key_is_the_text_that_was_written(problems: Problems, key: str) -> None:
+    """YAML 1.1 would make True of `yes` and 16 of `0x10`, and the report would speak of something that is not there."""
+    (line,) = problems(WALDUR + OFFERINGS + f"{key}: x\n")
+    assert line.startswith(f"config.yaml:3:1: {key}: unknown key")
+
+
 def test_aliases_and_merge_keys_work(load: Load) -> None:
     """YAML's own means against repetition: the merged keys count, those beside them win, and none is doubled."""
     configuration = load(
@@ -212,7 +219,7 @@ def test_a_section_without_a_value_is_its_default(load: Load) -> None:
         WALDUR.replace("}", ", effort: }") + OFFERINGS.replace("scanner", "withdraw: , scanner") + "grace:\n"
     )
     assert configuration.settings.grace == 60
-    assert configuration.settings.waldur.effort.claim.attempts == 1
+    assert configuration.settings.waldur.effort.claim.within == 15
     assert configuration.settings.offerings[0].withdraw.enabled
 
 

@@ -254,6 +254,15 @@ async def test_html_is_shown_as_its_words(waldur: ScriptedWaldur) -> None:
     assert "waldur.url" in raised.value.remedy
 
 
+@pytest.mark.parametrize("content", [b"", b" \r\n"])
+async def test_an_empty_answer_is_called_empty(waldur: ScriptedWaldur, content: bytes) -> None:
+    """Nothing where JSON is due is not broken JSON."""
+    waldur.answer(httpx.Response(200, content=content))
+    async with waldur.client() as client:
+        with pytest.raises(errors.WaldurUndecodableError, match="an empty body where JSON is due"):
+            await client.me()
+
+
 async def test_html_is_known_without_its_content_type(waldur: ScriptedWaldur) -> None:
     """A page that a proxy labels as JSON is still called a page."""
     waldur.answer(httpx.Response(200, content=LOGIN_PAGE, headers={"content-type": "application/json"}))
@@ -284,6 +293,26 @@ async def test_a_certificate_that_cannot_be_verified_names_the_setting(waldur: S
 
 
 @pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (httpx.ConnectTimeout(""), "no connection in time"),
+        (httpx.ReadTimeout(""), "no answer in time"),
+        (httpx.RemoteProtocolError(""), "RemoteProtocolError"),
+        (httpx.ConnectError("Name or service not known"), "Name or service not known"),
+    ],
+)
+async def test_an_unreachable_waldur_is_told_with_the_reason(
+    waldur: ScriptedWaldur, error: Exception, reason: str
+) -> None:
+    """Timeouts are named as what they are, an error without words by its kind, all others with their words."""
+    waldur.answer(error)
+    async with waldur.client() as client:
+        with pytest.raises(errors.WaldurUnavailableError) as raised:
+            await client.me()
+    assert raised.value.detail == reason
+
+
+@pytest.mark.parametrize(
     ("error", "exit_code"),
     [
         (errors.WaldurUnavailableError("GET", "/", 503, ""), ExitCode.UNAVAILABLE),
@@ -300,6 +329,28 @@ def test_errors_have_their_exit_codes(error: AgentError, exit_code: ExitCode) ->
     """All are AgentErrors, and a script can tell an outage from a refused token."""
     assert isinstance(error, AgentError)
     assert error.exit_code == exit_code
+
+
+@pytest.mark.parametrize(
+    ("meaning", "beginning", "remedy"),
+    [
+        (errors.WaldurError, "Waldur failed", ""),
+        (errors.WaldurUnavailableError, "Waldur could not answer", ""),
+        (errors.WaldurUndecodableError, "Not Waldur's API answered", "Check waldur.url"),
+        (errors.WaldurNotAuthenticatedError, "Waldur does not accept the token for", "Put a valid token into"),
+        (errors.WaldurRefusedError, "Waldur refused", "Check the roles"),
+        (errors.WaldurGoneError, "Waldur has nothing for", "It was removed meanwhile"),
+        (errors.WaldurWrongStateError, "The request's state does not allow", ""),
+        (errors.WaldurInvalidError, "Waldur does not accept the content of", ""),
+    ],
+)
+def test_errors_say_what_it_means_and_what_to_do(
+    meaning: type[errors.WaldurError], beginning: str, remedy: str
+) -> None:
+    """Each begins with its meaning, then the call; where more than waiting helps, the remedy follows."""
+    text = str(meaning("POST", "/api/x/", 418, "words"))
+    assert text.startswith(f"{beginning} POST /api/x/ (418): words. {remedy}" if remedy else beginning)
+    assert text.endswith("words") is (not remedy)
 
 
 @pytest.mark.parametrize("meaning", [errors.WaldurUnavailableError, errors.WaldurInvalidError])
