@@ -17,7 +17,7 @@ from waldur_import_agent.fulfilment.survey import SCAN_WAITS, Progress, Sleep, n
 from waldur_import_agent.fulfilment.waldur_side import WaldurSide
 from waldur_import_agent.journal import Journal
 from waldur_import_agent.lock import offering_lock
-from waldur_import_agent.log import Redactor
+from waldur_import_agent.redactor import Redactor
 from waldur_import_agent.scanners.base import Scanner, ScannerSettings
 from waldur_import_agent.scanners.registry import scanner_class
 from waldur_import_agent.settings.load import Configuration, load_configuration

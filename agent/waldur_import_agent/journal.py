@@ -24,7 +24,7 @@ SCHEMA_VERSION = 1
 ROUNDS_KEPT = 100
 """Rounds of one offering that are kept with their reasons."""
 BUSY_SECONDS = 10.0
-"""How long to wait for another process (a `history` command, say) that holds the file."""
+"""How long to wait for another process that holds the file."""
 
 SCHEMA = """
 CREATE TABLE claim (
@@ -59,7 +59,9 @@ class Phase(StrEnum):
     """How far a claim has come; after a crash every phase means: ask Waldur, then scan again."""
 
     INTENDED = "intended"
-    """About to send start_processing, or its answer was lost."""
+    """start_processing was sent, or is about to be, and nobody knows yet whether it arrived."""
+    AMBIGUOUS = "ambiguous"
+    """Processing, by our claim or by another's: it may be set Done by a successful round, and never Erred."""
     CLAIMED = "claimed"
     """Waldur said yes."""
     FINISHING = "finishing"
@@ -173,6 +175,14 @@ class Journal:
                 "UPDATE claim SET attempts = max(0, attempts + ?) WHERE request = ?",
                 [(step, request) for request in requests],
             )
+
+    def claim(self, request: str) -> Claim | None:
+        """The claim of one request, or None."""
+        with _errors(self._path):
+            row = self._connection.execute(
+                "SELECT request, offering, phase, attempts FROM claim WHERE request = ?", (request,)
+            ).fetchone()
+        return None if row is None else Claim(row[0], row[1], Phase(row[2]), row[3])
 
     def forget(self, request: str) -> None:
         """Note that `request` is finished, gone or another's."""

@@ -1,59 +1,16 @@
-"""Logs on stderr, and the one place where secrets are taken out of texts."""
+"""Logs on stderr, without secrets."""
 
-import base64
-import json
 import logging
-import re
 import sys
 from collections.abc import Mapping
 from typing import TextIO
-from urllib.parse import quote, quote_plus
 
 import structlog
 
-SECRET_MIN_LENGTH = 6
-"""A shorter secret is not searched for: it would blot out ordinary words."""
-PLACEHOLDER = "[secret]"
-TOKENS = re.compile(r"\bw_\d+_[\w.~+/-]+|(?<=\bToken )[0-9A-Fa-f]{20,}|(?<=\bBearer )[\w.~+/-]{16,}")
-"""Personal access tokens (w_EXPIRY_RANDOM) and what stands in an Authorization header, even if nobody registered it."""
+from waldur_import_agent.redactor import Redactor
+
 QUIET_LIBRARIES = ("httpx", "httpcore", "apscheduler", "asyncio", "uvicorn")
 """httpx writes whole URLs at INFO; the others tell what nobody asked for."""
-
-
-class Redactor:
-    """Takes the registered secrets out of texts: as they are, as Python shows them, URL-, JSON- or base64-encoded."""
-
-    def __init__(self) -> None:
-        self._needles: tuple[str, ...] = ()
-
-    def add(self, secret: str) -> None:
-        """Register a secret; one shorter than six characters is ignored."""
-        if len(secret) < SECRET_MIN_LENGTH:
-            return
-        plain = {secret, quote(secret), quote(secret, safe=""), quote_plus(secret), repr(secret)[1:-1]}
-        quoted = {json.dumps(form, ensure_ascii=ascii_only)[1:-1] for form in plain for ascii_only in (True, False)}
-        # JSON within a JSON log line is quoted twice
-        twice = {json.dumps(form)[1:-1] for form in quoted}
-        found = plain | quoted | twice | _base64_forms(secret.encode())
-        self._needles = tuple(sorted({*self._needles, *found}, key=len, reverse=True))
-
-    def __call__(self, text: str) -> str:
-        """`text` without any secret."""
-        for needle in self._needles:
-            text = text.replace(needle, PLACEHOLDER)
-        return TOKENS.sub(PLACEHOLDER, text)
-
-
-def _base64_forms(secret: bytes) -> set[str]:
-    """How the bytes look inside a longer base64 text, at each of the three possible offsets."""
-    forms: set[str] = set()
-    for offset in range(3):
-        encoded = base64.b64encode(b"\0" * offset + secret).decode()
-        # the first and last characters also depend on the neighbouring bytes
-        middle = encoded[(0, 2, 3)[offset] :].rstrip("=")
-        middle = middle if len(secret) % 3 == (0, 2, 1)[offset] else middle[:-1]
-        forms |= {middle, middle.replace("+", "-").replace("/", "_")}
-    return forms
 
 
 class _RedactingFormatter(structlog.stdlib.ProcessorFormatter):

@@ -104,12 +104,16 @@ async def _round(answerer: Answerer) -> RoundReport | None:
 async def answer_once(answerer: Answerer, stop: asyncio.Event) -> list[RoundReport]:
     """Answer all that is Sent for one offering, then return; the reports of the rounds, the last one the empty look.
 
-    Raises StateError when the journal cannot be written.
+    What makes a round impossible becomes its report.
     """
     bind({"offering": answerer.offering})
     reports = []
     while not stop.is_set():
-        reports.append(await answerer.answer())
+        try:
+            reports.append(await answerer.answer())
+        except AgentError as error:
+            get_logger().error("round not possible", reason=answerer.redact(str(error)))
+            reports.append(answerer.impossible(error))
         if not reports[-1].requests or reports[-1].outcome.ending is Ending.WAITING:
             break
     return reports
@@ -118,14 +122,12 @@ async def answer_once(answerer: Answerer, stop: asyncio.Event) -> list[RoundRepo
 async def answer_all_once(answerers: Sequence[Answerer], stop: asyncio.Event) -> list[RoundReport]:
     """Answer all that is Sent for each offering, side by side.
 
-    What one offering raises is raised when the others have ended: it must not cut their rounds off.
+    A bug in one of them is raised when the others have ended: it must not cut their rounds off.
     """
     ended = await asyncio.gather(*(answer_once(answerer, stop) for answerer in answerers), return_exceptions=True)
-    failures = [result for result in ended if isinstance(result, BaseException)]
-    for failure in failures[1:]:
-        get_logger().error("round not possible", reason=str(failure))
-    if failures:
-        raise failures[0]
+    for result in ended:
+        if isinstance(result, BaseException):
+            raise result
     return [report for reports in ended if not isinstance(reports, BaseException) for report in reports]
 
 

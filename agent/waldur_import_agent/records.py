@@ -218,11 +218,12 @@ class Removal:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What stays as it is in Waldur, and why."""
+    """What stays as it is in Waldur, and why. `placed`: it was found, and its project could be told."""
 
     backend_id: str
     name: str
     why: str
+    placed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,6 +253,11 @@ class Plan:
     skipped: tuple[LeftOut, ...] = ()
     excluded: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+
+    @property
+    def placed(self) -> int:
+        """How many of the found resources that can be imported have a project."""
+        return len(self.report) + len(self.refresh) + sum(kept.placed for kept in self.keep)
 
     @property
     def writes(self) -> bool:

@@ -107,18 +107,7 @@ async def run_process(
 
     Raises ProcessNotStartedError, ProcessTimedOutError or ProcessOutputError.
     """
-    try:
-        process = await asyncio.create_subprocess_exec(
-            *argv,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env=dict(environment),
-            start_new_session=True,
-        )
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise ProcessNotStartedError(f"{argv[0]} could not be started: {reason}") from error
+    process = await _start(argv, environment)
     assert process.stdout is not None  # noqa: S101 - for the type checker: both are pipes
     assert process.stderr is not None  # noqa: S101
     try:
@@ -137,6 +126,31 @@ async def run_process(
     finally:
         await _kill_group(process)
     return Completed(argv, returncode.result(), stdout.result(), stderr.result())
+
+
+async def _start(argv: Sequence[str], environment: Mapping[str, str]) -> asyncio.subprocess.Process:
+    """Start the program; a cancellation waits until it can be killed with all that it has started."""
+    starting = asyncio.ensure_future(
+        asyncio.create_subprocess_exec(
+            *argv,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env=dict(environment),
+            start_new_session=True,
+        )
+    )
+    try:
+        return await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        # the program runs already while asyncio still connects its pipes: a cancelled start would kill it alone
+        await asyncio.wait({starting})
+        if starting.exception() is None:
+            await _kill_group(starting.result())
+        raise
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ProcessNotStartedError(f"{argv[0]} could not be started: {reason}") from error
 
 
 class _TooMuchError(Exception):

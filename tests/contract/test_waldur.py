@@ -14,8 +14,8 @@ from waldur_import_agent.fulfilment.claims import Claims
 from waldur_import_agent.fulfilment.round import Identity
 from waldur_import_agent.fulfilment.waldur_side import WaldurSide
 from waldur_import_agent.journal import Journal
-from waldur_import_agent.log import Redactor
 from waldur_import_agent.records import Scan
+from waldur_import_agent.redactor import Redactor
 from waldur_import_agent.settings.models import Effort as EffortSettings
 from waldur_import_agent.settings.models import OfferingSettings
 from waldur_import_agent.waldur.client import WaldurClient

@@ -16,8 +16,8 @@ from waldur_import_agent.fulfilment.claims import Claims
 from waldur_import_agent.fulfilment.round import Identity
 from waldur_import_agent.fulfilment.waldur_side import WaldurSide
 from waldur_import_agent.journal import Journal
-from waldur_import_agent.log import Redactor
 from waldur_import_agent.records import FoundResource, Scan
+from waldur_import_agent.redactor import Redactor
 from waldur_import_agent.sandbox import ConnectionLostError, Offering, Project, Record, Request, Sandbox
 from waldur_import_agent.scanners.base import Check, ScannerSettings
 from waldur_import_agent.settings.models import OfferingSettings, Waldur

@@ -1,13 +1,16 @@
 """The command line. Each command has a file of its own; heavy modules are imported where a command needs them."""
 
 import argparse
+import io
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 
 from waldur_import_agent import __version__
-from waldur_import_agent.cli import config, demo, plan, records, requests, run, sandbox, scan, scanners
+from waldur_import_agent.cli import config, demo, output, plan, records, requests, run, sandbox, scan, scanners
 from waldur_import_agent.errors import AgentError, ExitCode
+from waldur_import_agent.redactor import Redactor
 
 COMMANDS = (run, scan, plan, requests, records, config, scanners, sandbox, demo)
 
@@ -53,15 +56,30 @@ def make_parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; the exit code. What failed is told on stderr, with what to do next."""
     parsed = make_parser().parse_args(arguments)
+    parsed.redact = Redactor()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that cannot show a letter is no reason to fail
     try:
-        return int(parsed.run(parsed))
+        code = int(parsed.run(parsed))
+        sys.stdout.flush()
     except AgentError as error:
-        print(f"waldur-import-agent: {error}", file=sys.stderr)
-        return error.exit_code
+        return _failed(parsed.redact(str(error)), error.exit_code)
     except KeyboardInterrupt:
-        print("waldur-import-agent: interrupted", file=sys.stderr)
-        return ExitCode.LEFT
+        return _failed("interrupted", ExitCode.LEFT)
     except BrokenPipeError:
         # the reader of our output has gone; a second failure at exit is of no use to anybody
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.FAILED
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _failed(parsed.redact(str(error)), ExitCode.FAILED)
+    except Exception:  # noqa: BLE001 - the one place where a bug is told to a person
+        text = parsed.redact(traceback.format_exc())
+        return _failed(f"this is a bug; please report it with the following text\n{text}", ExitCode.BUG)
+    return code
+
+
+def _failed(text: str, code: ExitCode) -> ExitCode:
+    output.say(f"waldur-import-agent: {text}")
+    return code

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from waldur_import_agent.fulfilment import RoundReport
-    from waldur_import_agent.log import Redactor
+    from waldur_import_agent.redactor import Redactor
     from waldur_import_agent.waldur.models import BackendResource, BackendResourceRequest
 
 
@@ -36,13 +36,12 @@ def run(args: argparse.Namespace) -> int:
     from waldur_import_agent.cli import output
     from waldur_import_agent.cli.plan_table import print_plan
     from waldur_import_agent.cli.records import print_records
-    from waldur_import_agent.log import Redactor, configure_logging
+    from waldur_import_agent.log import configure_logging
 
     require_extra()
-    redact = Redactor()
-    configure_logging(redact, level="warning", form=args.log_format)
+    configure_logging(args.redact, level="warning", form=args.log_format)
     with tempfile.TemporaryDirectory(prefix="waldur-demo-") as directory:
-        request, report, records = asyncio.run(_play(Path(directory), redact))
+        request, report, records = asyncio.run(_play(Path(directory), args.redact))
     if args.output == "json":
         output.print_json(
             {

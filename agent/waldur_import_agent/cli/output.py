@@ -2,16 +2,19 @@
 
 import dataclasses
 import json
+import shutil
 import sys
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from waldur_import_agent.fulfilment.survey import Progress
 
+NAME = "waldur-import-agent"
 SHORT = 60
 """Characters of an id or a name in a table; --output json has all of it."""
 PIPED_WIDTH = 160
@@ -72,9 +75,17 @@ def _jsonable(value: object) -> Any:
     return str(value)
 
 
+def command() -> str:
+    """How the command was started: by its name where the shell finds it, else by its path."""
+    started = Path(sys.argv[0])
+    if started.name != NAME:
+        return f"{sys.executable} -m waldur_import_agent"
+    return NAME if shutil.which(NAME) else str(started)
+
+
 def say(text: str = "") -> None:
-    """A line for people on stderr: not part of the result."""
-    print(plain(text), file=sys.stderr)
+    """A line for people on stderr: not part of the result. Commands in it are written so that they can be pasted."""
+    print(plain(text.replace(f"`{NAME} ", f"`{command()} ")), file=sys.stderr)
 
 
 @contextmanager

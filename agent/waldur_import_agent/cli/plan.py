@@ -8,8 +8,8 @@ from waldur_import_agent.errors import ExitCode
 
 if TYPE_CHECKING:
     from waldur_import_agent.fulfilment.survey import Progress
-    from waldur_import_agent.log import Redactor
     from waldur_import_agent.records import Plan
+    from waldur_import_agent.redactor import Redactor
     from waldur_import_agent.settings.load import Configuration
 
 

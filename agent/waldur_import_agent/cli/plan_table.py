@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from waldur_import_agent.cli import output
 from waldur_import_agent.records import Plan, WantedRecord
 
-COLUMNS = ("action", "id", "project", "limits", "why and what to know")
+COLUMNS = ("action", "id", "name", "project", "limits", "why and what to know")
 
 
 def print_plan(title: str, plan: Plan) -> None:
@@ -26,22 +26,26 @@ def summary(plan: Plan) -> str:
 
 def _rows(plan: Plan) -> Iterator[tuple[object, ...]]:
     for wanted in plan.report:
-        yield "report", output.short(wanted.backend_id), wanted.project.name, _limits(wanted), _why(wanted)
+        yield "report", *_wanted(wanted)
     for refresh in plan.refresh:
-        wanted = refresh.wanted
-        yield "refresh", output.short(wanted.backend_id), wanted.project.name, _limits(wanted), _why(wanted)
+        yield "refresh", *_wanted(refresh.wanted)
     for removal in plan.surplus:
-        yield "remove", output.short(removal.record.backend_id), None, None, removal.why
+        yield "remove", output.short(removal.record.backend_id), "", None, None, removal.why
     for removal in plan.withdraw:
-        yield "withdraw", output.short(removal.record.backend_id), None, None, removal.why
+        yield "withdraw", output.short(removal.record.backend_id), "", None, None, removal.why
     for removal in plan.held:
-        yield "hold back", output.short(removal.record.backend_id), None, None, removal.why
+        yield "hold back", output.short(removal.record.backend_id), "", None, None, removal.why
     for kept in plan.keep:
-        yield "keep", output.short(kept.backend_id), None, None, kept.why
+        yield "keep", output.short(kept.backend_id), "", None, None, kept.why
     for left_out in plan.unplaced:
-        yield "unplaced", output.short(left_out.resource.backend_id), None, None, left_out.why
+        yield "unplaced", output.short(left_out.resource.backend_id), "", None, None, left_out.why
     for left_out in plan.skipped:
-        yield "skip", output.short(left_out.resource.backend_id), None, None, left_out.why
+        yield "skip", output.short(left_out.resource.backend_id), "", None, None, left_out.why
+
+
+def _wanted(wanted: WantedRecord) -> tuple[object, ...]:
+    name = "" if wanted.name == wanted.backend_id else output.short(wanted.name)
+    return output.short(wanted.backend_id), name, wanted.project.name, _limits(wanted), _why(wanted)
 
 
 def _limits(wanted: WantedRecord) -> str:

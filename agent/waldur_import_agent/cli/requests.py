@@ -38,13 +38,20 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "--token-file", type=Path, required=True, metavar="FILE", help="a staff user's token: only staff may ask"
     )
     create.add_argument("--wait", action="store_true", help="wait until it is answered; exit code 1 if it ended Erred")
-    create.add_argument("--timeout", type=float, default=900.0, metavar="SECONDS", help="for --wait (default: 900)")
+    create.add_argument("--timeout", type=_seconds, default=900.0, metavar="SECONDS", help="for --wait (default: 900)")
     arguments.add_offering(create)
     create.set_defaults(run=run_create)
 
     for action in (listing, show, create):
         arguments.add_config(action)
         arguments.add_output(action)
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not seconds >= 0:
+        raise argparse.ArgumentTypeError("this must be a number of seconds, 0 or more")
+    return seconds
 
 
 def run_list(args: argparse.Namespace) -> int:

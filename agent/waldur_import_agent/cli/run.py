@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from waldur_import_agent.fulfilment import RoundReport
     from waldur_import_agent.fulfilment.survey import Progress
-    from waldur_import_agent.log import Redactor
+    from waldur_import_agent.redactor import Redactor
     from waldur_import_agent.settings.load import Configuration
 
 
@@ -85,38 +85,53 @@ async def _answer(
     return reports, False
 
 
+WORST_FIRST = (
+    ExitCode.BUG,
+    ExitCode.CONFIGURATION,
+    ExitCode.AUTHENTICATION,
+    ExitCode.UNAVAILABLE,
+    ExitCode.LEFT,
+    ExitCode.FAILED,
+)
+
+
 def exit_code(reports: "Sequence[RoundReport]") -> ExitCode:
-    """What a single run's exit code is: what was left over counts most, then requests that ended Erred."""
+    """A single run's exit code: what keeps requests from being answered counts most, then those that ended Erred."""
     from waldur_import_agent.errors import AgentError
     from waldur_import_agent.fulfilment import Ending
 
+    codes = set()
     for report in reports:
-        if report.outcome.ending is Ending.WAITING:
-            error = report.outcome.error
-            return error.exit_code if isinstance(error, AgentError) else ExitCode.LEFT
-    if any(report.outcome.ending is Ending.ERRED for report in reports):
-        return ExitCode.FAILED
-    return ExitCode.OK
+        error = report.outcome.error
+        if report.outcome.ending in {Ending.WAITING, Ending.IMPOSSIBLE}:
+            codes.add(error.exit_code if isinstance(error, AgentError) else ExitCode.LEFT)
+        elif report.outcome.ending is Ending.ERRED or report.given_up:
+            codes.add(ExitCode.FAILED)
+    return next((code for code in WORST_FIRST if code in codes), max(codes, default=ExitCode.OK))
 
 
 def _show(reports: "Sequence[RoundReport]", form: str) -> None:
     from waldur_import_agent.cli import output
     from waldur_import_agent.fulfilment import Ending
 
-    answered = [report for report in reports if report.requests or report.outcome.ending is Ending.WAITING]
+    told = [report for report in reports if report.outcome.ending is not Ending.NOTHING or report.given_up]
     if form == "json":
-        output.print_json([_as_json(report) for report in answered])
+        output.print_json([_as_json(report) for report in told])
         return
-    if not answered:
+    if not told:
         output.say("Nothing to do: no request is Sent. Ask with `waldur-import-agent requests create`.")
         return
     rows = [
         (request, report.outcome.ending, _counts(report), report.outcome.message or str(report.outcome.error or ""))
-        for report in answered
-        for request in report.requests or ("-",)
+        for report in told
+        for request in report.requests or ("-",) * (not report.given_up)
     ]
+    rows += [(request, Ending.ERRED, "", "given up, see the log") for report in told for request in report.given_up]
     output.print_table("Requests", ("request", "outcome", "what was done", "message"), rows)
-    output.say("Next: `waldur-import-agent records list` shows what Waldur now offers for import.")
+    if any(report.outcome.ending is Ending.DONE for report in told):
+        output.say("Next: `waldur-import-agent records list` shows what Waldur now offers for import.")
+    else:
+        output.say("Next: mend what the message says, then `waldur-import-agent run --once` again.")
 
 
 def _counts(report: "RoundReport") -> str:
@@ -128,6 +143,7 @@ def _as_json(report: "RoundReport") -> dict[str, object]:
         "run": report.run,
         "offering": report.offering,
         "requests": report.requests,
+        "given_up": report.given_up,
         "outcome": report.outcome.ending,
         "message": report.outcome.message or str(report.outcome.error or ""),
         "counts": report.counts,

@@ -5,15 +5,16 @@ import importlib.util
 
 from waldur_import_agent.errors import ConfigurationError, ExitCode
 
+MAX_PORT = 65535
 HELP = """\
 Waldur sandbox at {url} (offering {offering.name}, {offering.uuid})
 
 In another terminal:
   export WALDUR_IMPORT_AGENT_CONFIG={directory}/config.yaml
-  waldur-import-agent plan
-  waldur-import-agent requests create --token-file {directory}/staff-token
-  waldur-import-agent run --once
-  waldur-import-agent records list
+  {command} plan
+  {command} requests create --token-file {directory}/staff-token
+  {command} run --once
+  {command} records list
 
 Ctrl-C ends it; nothing is kept.
 """
@@ -28,8 +29,15 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "configuration for it. For trying things out; it has no security and forgets everything.",
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
-    parser.add_argument("--port", type=int, default=8000, help="port to listen on, 0 for any (default: 8000)")
+    parser.add_argument("--port", type=_port, default=8000, help="port to listen on, 0 for any (default: 8000)")
     parser.set_defaults(run=run)
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 <= port <= MAX_PORT:
+        raise argparse.ArgumentTypeError(f"a port is a number from 0 to {MAX_PORT}")
+    return port
 
 
 def require_extra() -> None:
@@ -58,6 +66,7 @@ async def _serve(host: str, port: int) -> None:
     from pathlib import Path
 
     from waldur_import_agent.cli.example import write_example
+    from waldur_import_agent.cli.output import command
     from waldur_import_agent.sandbox import serving
     from waldur_import_agent.sandbox.example import example_sandbox
 
@@ -68,5 +77,5 @@ async def _serve(host: str, port: int) -> None:
     with tempfile.TemporaryDirectory(prefix="waldur-sandbox-") as directory:
         async with serving(sandbox, host, port) as url:
             write_example(Path(directory), sandbox, offering, url)
-            print(HELP.format(url=url, directory=directory, offering=offering), flush=True)
+            print(HELP.format(url=url, directory=directory, offering=offering, command=command()), flush=True)
             await stop.wait()

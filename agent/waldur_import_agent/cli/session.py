@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 
 from waldur_import_agent import app
 from waldur_import_agent.errors import UsageError
-from waldur_import_agent.log import Redactor, configure_logging, get_logger
+from waldur_import_agent.log import configure_logging, get_logger
+from waldur_import_agent.redactor import Redactor
 from waldur_import_agent.settings.load import Configuration
 from waldur_import_agent.settings.models import OfferingSettings, Waldur, parse_uuid
 from waldur_import_agent.waldur.client import WaldurClient
@@ -19,7 +20,7 @@ T = TypeVar("T")
 
 def start(arguments: argparse.Namespace) -> tuple[Configuration, Redactor]:
     """Configure the logs and read the configuration."""
-    redact = Redactor()
+    redact: Redactor = arguments.redact
     configure_logging(redact, level=arguments.log_level, form=arguments.log_format)
     configuration = app.load(arguments.config)
     for warning in configuration.warnings:

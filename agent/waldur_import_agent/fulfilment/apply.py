@@ -1,7 +1,9 @@
 """Carrying out a plan: surplus records first, then new and refreshed ones side by side, withdrawals last."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime
+from http import HTTPStatus
 from typing import TypeVar
 
 from waldur_import_agent.fulfilment.survey import Progress
@@ -9,7 +11,13 @@ from waldur_import_agent.fulfilment.waldur_side import WaldurSide
 from waldur_import_agent.log import get_logger
 from waldur_import_agent.records import Marker, Plan, Refresh, Removal, WantedRecord
 from waldur_import_agent.system import for_each
-from waldur_import_agent.waldur.errors import WaldurError, WaldurGoneError, WaldurInvalidError, WaldurRefusedError
+from waldur_import_agent.waldur.errors import (
+    WaldurError,
+    WaldurGoneError,
+    WaldurInvalidError,
+    WaldurRefusedError,
+    WaldurUnavailableError,
+)
 
 EQUAL_REFUSALS_MAX = 20
 """As many equal refusals in a row mean that the rest would be refused too."""
@@ -35,7 +43,7 @@ class Applier:
         self._log = get_logger()
         self.refused: dict[str, str] = {}
         self.gave_up = ""
-        self._last_refusal = ""
+        self._last_refusal: object = None
         self._equal_refusals = 0
 
     async def apply(self, plan: Plan) -> None:
@@ -58,41 +66,49 @@ class Applier:
         await for_each(items, one, in_flight=self._in_flight)
 
     async def _report(self, wanted: WantedRecord) -> None:
-        try:
+        async with self._refusals(wanted.backend_id):
             await self._side.create(wanted, self._marker)
-        except REFUSALS as error:
-            self._note_refusal(wanted.backend_id, error)
-        else:
-            self._equal_refusals = 0
 
     async def _refresh(self, refresh: Refresh) -> None:
         """Create the new one, then delete the old one: at no time is the resource without a record."""
         old, wanted = refresh.old, refresh.wanted
-        try:
+        async with self._refusals(wanted.backend_id):
             if not await self._side.exists(old.uuid):
                 return
             new = await self._side.create(wanted, self._marker)
             if not await self._side.delete(old.uuid) and await self._side.is_resource(wanted.backend_id):
                 self._log.info("record was imported while it was refreshed", backend_id=wanted.backend_id)
                 await self._side.delete(new)
-        except REFUSALS as error:
-            self._note_refusal(wanted.backend_id, error)
-        else:
-            self._equal_refusals = 0
 
     async def _remove(self, removal: Removal) -> None:
+        if removal.record.backend_id not in self.refused:
+            async with self._refusals(removal.record.backend_id):
+                await self._side.delete(removal.record.uuid)
+
+    @asynccontextmanager
+    async def _refusals(self, backend_id: str) -> AsyncIterator[None]:
+        """Note what Waldur refuses instead of raising it.
+
+        A 500 that outlasts all attempts while Waldur answers reads is about this record, and counts as its refusal:
+        waiting for it would hold up all others for ever.
+        """
         try:
-            await self._side.delete(removal.record.uuid)
+            yield
         except REFUSALS as error:
-            self._note_refusal(removal.record.backend_id, error)
+            self._note_refusal(backend_id, error)
+        except WaldurUnavailableError as error:
+            if error.status != HTTPStatus.INTERNAL_SERVER_ERROR:
+                raise
+            await self._side.offering()
+            self._note_refusal(backend_id, error)
         else:
             self._equal_refusals = 0
 
     def _note_refusal(self, backend_id: str, error: WaldurError) -> None:
-        words = str(error)
-        self._log.warning("refused by Waldur", backend_id=backend_id, reason=words)
-        self.refused[backend_id] = words
-        self._equal_refusals = self._equal_refusals + 1 if words == self._last_refusal else 1
-        self._last_refusal = words
+        self._log.warning("refused by Waldur", backend_id=backend_id, reason=str(error))
+        self.refused[backend_id] = str(error)
+        kind = (type(error), error.status, error.detail)
+        self._equal_refusals = self._equal_refusals + 1 if kind == self._last_refusal else 1
+        self._last_refusal = kind
         if self._equal_refusals >= EQUAL_REFUSALS_MAX:
             self.gave_up = f"{self._equal_refusals} equal refusals in a row: the rest was not tried"

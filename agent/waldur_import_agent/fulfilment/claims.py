@@ -6,6 +6,7 @@ another agent's result. The rule: Processing with an entry in our journal is our
 
 import asyncio
 from collections.abc import Iterable
+from http import HTTPStatus
 
 from waldur_import_agent.fulfilment.outcome import Ending, Outcome
 from waldur_import_agent.journal import Claim, Journal, Phase
@@ -13,6 +14,7 @@ from waldur_import_agent.log import get_logger
 from waldur_import_agent.waldur.client import WaldurClient
 from waldur_import_agent.waldur.effort import Effort
 from waldur_import_agent.waldur.errors import (
+    WaldurError,
     WaldurGoneError,
     WaldurInvalidError,
     WaldurNotAuthenticatedError,
@@ -23,8 +25,8 @@ from waldur_import_agent.waldur.errors import (
 from waldur_import_agent.waldur.listing import read_whole
 from waldur_import_agent.waldur.models import BackendResourceRequest, RequestState
 
-SERVER_ERROR = 500
-"""Django's own error: the transaction was rolled back, so a start_processing answered so has claimed nothing."""
+SHORT_MESSAGE = 500
+"""Characters of an error message that get through where the whole of it does not."""
 NOT_OURS = (WaldurGoneError, WaldurRefusedError, WaldurWrongStateError)
 """The request is gone, or another's."""
 
@@ -40,18 +42,20 @@ class Claims:
         self._log = get_logger()
 
     async def recover(self) -> list[Claim]:
-        """The claims of the journal that are still in Processing, and so ours; all others are forgotten.
+        """The claims of the journal that are in Processing; those that have ended, or are gone, are forgotten.
 
-        Raises WaldurUnavailableError or WaldurNotAuthenticatedError with the journal unchanged.
+        One that is still Sent stays in the journal: the claim may yet arrive. Raises WaldurUnavailableError or
+        WaldurNotAuthenticatedError with the journal unchanged.
         """
         ours = []
         for claim in self._journal.claims(self._offering):
             state = await self._state(claim.request)
             if state == RequestState.PROCESSING:
                 self._log.info("claim resumed", request=claim.request, phase=claim.phase, attempts=claim.attempts)
-                self._journal.set_phase([claim.request], Phase.CLAIMED)
+                certain = claim.phase in {Phase.CLAIMED, Phase.FINISHING}
+                self._journal.set_phase([claim.request], Phase.CLAIMED if certain else Phase.AMBIGUOUS)
                 ours.append(claim)
-            else:
+            elif state != RequestState.SENT:
                 self._log.info("claim forgotten", request=claim.request, state=state)
                 self._journal.forget(claim.request)
         return ours
@@ -77,16 +81,20 @@ class Claims:
         return taken
 
     async def _take(self, request: str) -> bool:
+        tried_before = self._journal.claim(request) is not None
         self._journal.intend(request, self._offering)
         try:
             await self._effort.once(lambda: self._client.start_processing(request))
         except WaldurUnavailableError as error:
-            if not await self._was_taken(request, error):
-                return False
+            return await self._arrived(request, error, rolled_back=error.status == HTTPStatus.INTERNAL_SERVER_ERROR)
         except WaldurNotAuthenticatedError:
-            self._journal.forget(request)
+            if not tried_before:
+                self._journal.forget(request)
             raise
         except (*NOT_OURS, WaldurInvalidError) as error:
+            # an earlier claim of ours, whose answer was lost, may have arrived since
+            if tried_before and isinstance(error, WaldurWrongStateError):
+                return await self._arrived(request, error, rolled_back=False)
             self._log.warning("request left alone", request=request, reason=str(error))
             self._journal.forget(request)
             return False
@@ -94,13 +102,20 @@ class Claims:
         self._log.info("request claimed", request=request)
         return True
 
-    async def _was_taken(self, request: str, error: WaldurUnavailableError) -> bool:
-        """Whether a claim whose answer was lost has reached Waldur. Where Waldur cannot tell, the intent stays."""
+    async def _arrived(self, request: str, error: WaldurError, *, rolled_back: bool) -> bool:
+        """Whether the request is Processing after a claim whose answer was lost: then, perhaps, by our claim.
+
+        `rolled_back` is a certain no: Django's own 500. Where it is still Sent the intent stays, since the claim may
+        arrive late; a later look, or a 409, will tell.
+        """
         state = await self._state(request)
-        if state == RequestState.PROCESSING and error.status != SERVER_ERROR:
+        if state == RequestState.PROCESSING and not rolled_back:
+            self._journal.set_phase([request], Phase.AMBIGUOUS)
+            self._log.warning("request claimed, perhaps", request=request, reason=str(error))
             return True
         self._log.warning("request not claimed", request=request, state=state, reason=str(error))
-        self._journal.forget(request)
+        if state != RequestState.SENT or rolled_back:
+            self._journal.forget(request)
         return False
 
     async def _state(self, request: str) -> str:
@@ -109,18 +124,27 @@ class Claims:
         except (WaldurGoneError, WaldurRefusedError):
             return "gone"
 
-    async def finish(self, request: str, outcome: Outcome) -> None:
-        """End one of our requests. A lost answer is looked up; what another has ended meanwhile is left so.
+    async def finish(self, request: str, outcome: Outcome) -> bool:
+        """End one of our requests; whether it is ended. A lost answer is looked up; another's end is left as it is.
 
-        Raises WaldurUnavailableError, WaldurNotAuthenticatedError or StoppedError with the claim still in the journal.
+        One that may be another's is never ended Erred: it stays, and a round that succeeds ends it Done. Raises
+        WaldurUnavailableError, WaldurNotAuthenticatedError or StoppedError with the claim still in the journal.
         """
-        self._journal.set_phase([request], Phase.FINISHING)
+        claim = self._journal.claim(request)
+        if outcome.ending is not Ending.DONE and (claim is None or claim.phase is Phase.AMBIGUOUS):
+            self._log.error("request not ended: it may be another agent's", request=request, reason=outcome.message)
+            return False
+        if claim is not None and claim.phase is not Phase.AMBIGUOUS:
+            self._journal.set_phase([request], Phase.FINISHING)
         tell = self._tell_done if outcome.ending is Ending.DONE else self._tell_erred
         try:
             await self._effort.finish(lambda: tell(request, outcome))
         except NOT_OURS as error:
             self._log.warning("request was not ours to end", request=request, reason=str(error))
+        except WaldurInvalidError as error:
+            self._log.error("request cannot be ended: end it by hand", request=request, reason=str(error))
         self._journal.forget(request)
+        return True
 
     async def _tell_done(self, request: str, outcome: Outcome) -> None:
         del outcome
@@ -134,7 +158,12 @@ class Claims:
     async def _tell_erred(self, request: str, outcome: Outcome) -> None:
         # set_erred is taken from any state: it would flip a request that another agent or person has ended
         state = (await self._client.retrieve_request(request)).state
-        if state == RequestState.PROCESSING:
+        if state != RequestState.PROCESSING:
+            if state != RequestState.ERRED:
+                self._log.warning("request was ended by somebody else", request=request, state=state)
+            return
+        try:
             await self._client.set_erred(request, outcome.message, outcome.traceback)
-        elif state != RequestState.ERRED:
-            self._log.warning("request was ended by somebody else", request=request, state=state)
+        except WaldurInvalidError:
+            # a proxy that does not let that much text through
+            await self._client.set_erred(request, outcome.message[:SHORT_MESSAGE], "")

@@ -8,8 +8,8 @@ from enum import StrEnum
 
 from waldur_import_agent.errors import AgentError
 from waldur_import_agent.journal import Reason
-from waldur_import_agent.log import Redactor
 from waldur_import_agent.records import Plan
+from waldur_import_agent.redactor import Redactor
 
 ITEMS_SHOWN = 10
 """Items that stand in an error message; all of them stand in the traceback."""
@@ -27,6 +27,8 @@ class Ending(StrEnum):
     ERRED = "erred"
     WAITING = "waiting"
     """Waldur could not be reached or the agent was stopped: the requests stay in Processing and are finished later."""
+    IMPOSSIBLE = "not possible"
+    """Nothing was claimed: a wrong token, offering or journal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,7 @@ class RoundReport:
     finished: datetime
     outcome: Outcome
     requests: tuple[str, ...] = ()
+    given_up: tuple[str, ...] = ()
     found: int = 0
     plan: Plan | None = None
     refused: Mapping[str, str] = field(default_factory=dict)

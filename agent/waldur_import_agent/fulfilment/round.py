@@ -2,24 +2,35 @@
 
 import asyncio
 import uuid
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from waldur_import_agent.errors import StateError, StoppedError
+from waldur_import_agent.errors import AgentError, ConfigurationError, StateError, StoppedError
 from waldur_import_agent.fulfilment.apply import Applier
 from waldur_import_agent.fulfilment.claims import Claims
 from waldur_import_agent.fulfilment.outcome import Ending, Outcome, Problems, RoundReport
 from waldur_import_agent.fulfilment.survey import Survey, Surveyor
 from waldur_import_agent.journal import Journal, Round
-from waldur_import_agent.log import Redactor, get_logger
+from waldur_import_agent.log import get_logger
 from waldur_import_agent.records import Marker, Plan
+from waldur_import_agent.redactor import Redactor
 from waldur_import_agent.system import now, unless
-from waldur_import_agent.waldur.errors import WaldurNotAuthenticatedError, WaldurUnavailableError
+from waldur_import_agent.waldur.errors import (
+    WaldurGoneError,
+    WaldurNotAuthenticatedError,
+    WaldurRefusedError,
+    WaldurUnavailableError,
+)
 
 ATTEMPTS_MAX = 5
 """How often a request is begun before it is given up; counted on disk before each scan."""
 PASSES_AFTER_RECEIPT = 2
 """How often a difference between the plan and what Waldur lists afterwards is worked off."""
+GIVEN_UP = Outcome(
+    Ending.ERRED,
+    f"The agent gave up after {ATTEMPTS_MAX} attempts, each of which was cut off before its end (a crash, a kill, "
+    "a lack of memory). See the agent's log, then create a new request",
+)
 WAIT = (WaldurUnavailableError, WaldurNotAuthenticatedError, StoppedError)
 """What makes a round wait: the requests stay in Processing until Waldur is back or the agent is started again."""
 
@@ -44,6 +55,7 @@ class Answerer:
     redact: Redactor
     stop: asyncio.Event
     creates_in_flight: int
+    checked: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def offering(self) -> str:
@@ -58,15 +70,15 @@ class Answerer:
         """
         self.surveyor.side.renew_token()
         report = RoundReport(uuid.uuid4().hex, self.offering, now(), now(), Outcome(Ending.NOTHING))
+        requests: list[str] = []
         try:
+            await self._check_offering()
             requests, given_up = await self._take_requests()
         except WAIT as error:
             return self._ended(replace(report, outcome=_waiting(error)))
+        report = replace(report, requests=tuple(requests), given_up=tuple(given_up))
         if not requests:
-            return self._ended(
-                replace(report, requests=tuple(given_up), outcome=_given_up() if given_up else report.outcome)
-            )
-        report = replace(report, requests=tuple(requests))
+            return self._ended(report)
         self.journal.count_attempt(requests)
         try:
             report = await self._work(report)
@@ -78,12 +90,36 @@ class Answerer:
             return self._ended(replace(report, outcome=_waiting(error)))
         return self._ended(await self._finish(report))
 
+    def impossible(self, error: AgentError) -> RoundReport:
+        """The report of a round that could not even begin."""
+        return RoundReport(
+            uuid.uuid4().hex,
+            self.offering,
+            now(),
+            now(),
+            Outcome(Ending.IMPOSSIBLE, self.redact(str(error)), error=error),
+        )
+
+    async def _check_offering(self) -> None:
+        """Look once whether the token sees the offering: where it does not, a list of its requests is only empty."""
+        if self.checked.is_set():
+            return
+        try:
+            await unless(self.stop, self.surveyor.side.offering())
+        except (WaldurGoneError, WaldurRefusedError) as error:
+            raise ConfigurationError(
+                f"the token cannot see the offering {self.offering}: {error.detail}",
+                remedy="Check offerings[].uuid, and that the token's user has a role on it (OFFERING.MANAGER)",
+            ) from error
+        self.checked.set()
+
     async def _take_requests(self) -> tuple[list[str], list[str]]:
         """The requests to answer now, and those that were given up."""
         requests, given_up = [], []
         for claim in await unless(self.stop, self.claims.recover()):
             if claim.attempts >= ATTEMPTS_MAX:
-                await self.claims.finish(claim.request, _given_up())
+                if not await self.claims.finish(claim.request, GIVEN_UP):
+                    self.journal.forget(claim.request)
                 given_up.append(claim.request)
             else:
                 requests.append(claim.request)
@@ -146,18 +182,22 @@ class Answerer:
     async def _finish(self, report: RoundReport) -> RoundReport:
         for request in report.requests:
             try:
-                await self.claims.finish(request, report.outcome)
+                if not await self.claims.finish(request, report.outcome):
+                    error = StoppedError(f"request {request} is left in Processing: it may be another agent's")
+                    report = replace(report, outcome=replace(report.outcome, ending=Ending.WAITING, error=error))
             except WAIT as error:
-                report = replace(report, outcome=_waiting(error))
+                report = replace(report, outcome=replace(report.outcome, ending=Ending.WAITING, error=error))
         return report
 
     def _ended(self, report: RoundReport) -> RoundReport:
         report = replace(report, finished=now())
         outcome = report.outcome
         log = get_logger()
-        if outcome.ending is Ending.WAITING:
+        if isinstance(outcome.error, StoppedError):
+            log.info("round left for later", reason=self.redact(str(outcome.error)))
+        elif outcome.ending is Ending.WAITING:
             log.warning("waiting for Waldur", reason=self.redact(str(outcome.error)))
-        if not report.requests:
+        if not report.requests and not report.given_up:
             return report
         log.info(
             "round finished",
@@ -174,7 +214,7 @@ class Answerer:
                 finished=report.finished,
                 outcome=outcome.ending,
                 message=outcome.message,
-                requests=report.requests,
+                requests=(*report.requests, *report.given_up),
                 counts=report.counts,
             ),
             report.reasons(),
@@ -199,14 +239,6 @@ def _waiting(error: BaseException) -> Outcome:
     return Outcome(Ending.WAITING, error=error)
 
 
-def _given_up() -> Outcome:
-    return Outcome(
-        Ending.ERRED,
-        f"The agent gave up after {ATTEMPTS_MAX} attempts, each of which was cut off before its end (a crash, a kill, "
-        "a lack of memory). See the agent's log, then create a new request",
-    )
-
-
 def _differences(plan: Plan, applier: Applier) -> list[str]:
     return [
         *(f"{wanted.backend_id}: not listed" for wanted in plan.report),
@@ -229,7 +261,9 @@ def _note_problems(problems: Problems, surveyor: Surveyor, survey: Survey, plan:
     if plan.held_why:
         problems.add(plan.held_why, [removal.record.backend_id for removal in plan.held])
     unplaced = [f"{item.resource.backend_id}: {item.why}" for item in plan.unplaced]
-    in_waldur = plan.report or plan.refresh or plan.keep
-    if unplaced and (surveyor.settings.unplaced_is_error or not in_waldur):
+    if not plan.placed and plan.skipped:
+        skipped = [f"{item.resource.backend_id}: {item.why}" for item in plan.skipped]
+        problems.add(f"{len(skipped)} of {len(survey.scan.resources)} resources cannot be reported", skipped)
+    if unplaced and (surveyor.settings.unplaced_is_error or not plan.placed):
         hint = "; ".join(survey.warnings) or "see projects.rules and projects.overrides_file in the configuration"
         problems.add(f"{len(unplaced)} of {len(survey.scan.resources)} resources have no project: {hint}", unplaced)

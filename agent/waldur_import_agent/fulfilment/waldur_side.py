@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from http import HTTPStatus
 from typing import Any
 
 from waldur_import_agent.records import (
@@ -21,8 +22,6 @@ from waldur_import_agent.waldur.errors import WaldurError, WaldurGoneError, Wald
 from waldur_import_agent.waldur.listing import read_whole
 from waldur_import_agent.waldur.models import BackendResource, ProviderResource
 from waldur_import_agent.waldur.models import Project as WaldurProject
-
-SERVER_ERROR = 500
 
 
 class RecordsCannotBeListedError(WaldurError):
@@ -71,7 +70,7 @@ class WaldurSide:
                 convert=_known_record,
             )
         except WaldurUnavailableError as error:
-            if error.status == SERVER_ERROR:
+            if error.status == HTTPStatus.INTERNAL_SERVER_ERROR:
                 await self._tell_whether_only_records_fail(error)
             raise
         resources = await read_whole(
@@ -128,7 +127,7 @@ class WaldurSide:
     async def delete(self, record: str) -> bool:
         """Delete a record; whether it was still there."""
         try:
-            await self._effort.once(lambda: self._client.delete_record(record))
+            await self._effort.repeat(lambda: self._client.delete_record(record))
         except WaldurGoneError:
             return False
         return True

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TextIO
 
 from waldur_import_agent.errors import ConfigurationError
+from waldur_import_agent.spreadsheet import dialect
 
 COLUMNS = ("backend_id", "project")
 
@@ -21,7 +22,7 @@ class Overrides:
 
     def project_of(self, backend_id: str) -> tuple[str, int] | None:
         """The project's slug or UUID for `backend_id` and its line number, or None."""
-        return self.lines.get(backend_id.casefold() if self.ignore_case else backend_id)
+        return self.lines.get(backend_id.lower() if self.ignore_case else backend_id)
 
 
 def read_overrides(path: Path, *, ignore_case: bool) -> Overrides:
@@ -46,7 +47,9 @@ def read_overrides(path: Path, *, ignore_case: bool) -> Overrides:
 
 
 def _parse(file: TextIO, path: Path, *, ignore_case: bool) -> Overrides:
-    rows = csv.DictReader(file, dialect=_dialect(file))
+    header = file.readline()
+    file.seek(0)
+    rows = csv.DictReader(file, dialect=dialect(header))
     missing = [column for column in COLUMNS if column not in (rows.fieldnames or ())]
     if missing:
         raise ConfigurationError(
@@ -57,7 +60,7 @@ def _parse(file: TextIO, path: Path, *, ignore_case: bool) -> Overrides:
     problems: list[str] = []
     for row in rows:
         backend_id, project = (row["backend_id"] or "").strip(), (row["project"] or "").strip()
-        key = backend_id.casefold() if ignore_case else backend_id
+        key = backend_id.lower() if ignore_case else backend_id
         if not project:
             continue
         if not backend_id:
@@ -67,15 +70,3 @@ def _parse(file: TextIO, path: Path, *, ignore_case: bool) -> Overrides:
         else:
             lines.setdefault(key, (project, rows.line_num))
     return Overrides(lines, ignore_case, tuple(problems))
-
-
-def _dialect(file: TextIO) -> type[csv.Dialect]:
-    """Spreadsheets of half of Europe write semicolons: the header tells."""
-    header = file.readline()
-    file.seek(0)
-
-    class Dialect(csv.excel):
-        delimiter = ";" if header.count(";") > header.count(",") else ","
-        strict = True  # a quote that is never closed would otherwise swallow the rest of the file
-
-    return Dialect

@@ -120,7 +120,7 @@ class _Planner:
         if problem or resource.backend_id in self._given.refused:
             why = problem or f"Waldur refused it: {self._given.refused[resource.backend_id]}"
             self._skipped.append(LeftOut(resource, why))
-            self._survivor(records, None)
+            self._keep_record(records, why)
             return
         placement = self._given.place(resource)
         if placement.project is None:
@@ -131,23 +131,28 @@ class _Planner:
         if survivor is None:
             self._report.append(wanted)
         elif not self._is_ours(survivor):
-            self._keep.append(Kept(survivor.backend_id, survivor.name, self._foreign(survivor)))
+            self._keep.append(Kept(survivor.backend_id, survivor.name, self._foreign(survivor), placed=True))
         elif survivor.marker is None or survivor.marker.content != wanted.content:
             self._refresh.append(Refresh(survivor, wanted))
         else:
-            self._keep.append(Kept(survivor.backend_id, survivor.name, "unchanged"))
+            self._keep.append(Kept(survivor.backend_id, survivor.name, "unchanged", placed=True))
 
     def _without_project(self, resource: FoundResource, records: Sequence[KnownRecord], why: str) -> None:
-        survivor = self._survivor(records, None)
-        if survivor is None:
+        if not records:
             self._unplaced.append(LeftOut(resource, why))
-        else:
-            self._keep.append(Kept(survivor.backend_id, survivor.name, f"no longer placeable: {why}"))
+        self._keep_record(records, f"no longer placeable: {why}")
+
+    def _keep_record(self, records: Sequence[KnownRecord], why: str) -> None:
+        """Keep the record of what is there but is not reported now."""
+        survivor = self._survivor(records, None)
+        if survivor is not None:
+            self._keep.append(Kept(survivor.backend_id, survivor.name, why))
 
     def _skip_all(self, key: str, found: Sequence[FoundResource]) -> None:
         names = ", ".join(repr(resource.backend_id) for resource in found)
-        self._skipped += [LeftOut(resource, f"several ids are the same to the backend: {names}") for resource in found]
-        self._survivor(self._records.get(key, []), None)
+        why = f"several ids are the same to the backend: {names}"
+        self._skipped += [LeftOut(resource, why) for resource in found]
+        self._keep_record(self._records.get(key, []), why)
 
     def _imported(self, records: Iterable[KnownRecord], resource: KnownResource) -> None:
         self._keep.append(Kept(resource.backend_id, resource.name, f"is a resource already ({resource.state})"))
@@ -159,9 +164,7 @@ class _Planner:
         if imported is not None:
             self._imported(records, imported)
         elif excluded is not None:
-            survivor = self._survivor(records, None)
-            if survivor is not None:
-                self._keep.append(Kept(survivor.backend_id, survivor.name, f"no longer offered: {excluded}"))
+            self._keep_record(records, f"no longer offered: {excluded}")
         else:
             for record in records:
                 if self._is_ours(record):
@@ -192,7 +195,7 @@ class _Planner:
     # --- small questions
 
     def _key(self, backend_id: str) -> str:
-        return backend_id.casefold() if self._given.ids_ignore_case else backend_id
+        return backend_id.lower() if self._given.ids_ignore_case else backend_id
 
     def _is_ours(self, record: KnownRecord) -> bool:
         if self._given.settings.take_over:

@@ -45,6 +45,7 @@ def make_record(
     fields = _fields(resource)
     full_name = _clean(_fill(patterns.name, fields)) or _clean(resource.backend_id)
     name = full_name if len(full_name) <= NAME_MAX else full_name[: NAME_MAX - 1].rstrip() + "…"
+    shortened = () if name == full_name else (f"name shortened from {len(full_name)} characters",)
     limits, notes = map_limits(resource.limits, components)
     metadata: dict[str, Any] = {
         "limits": limits,
@@ -54,7 +55,7 @@ def make_record(
         **{key: value for key, value in fields.items() if key not in RESERVED | {"backend_id", "name", "kind"}},
         "backend_limits": ", ".join(f"{key}={_limit(value)}" for key, value in sorted(resource.limits.items())),
         "placement": placement.why,
-        **({"problems": "; ".join(resource.problems)} if resource.problems else {}),
+        "problems": "; ".join(resource.problems),
     }
     return WantedRecord(
         backend_id=resource.backend_id,
@@ -62,7 +63,7 @@ def make_record(
         project=project,
         metadata=_fit(metadata),
         content=content_hash(name, project.uuid, resource.kind, limits),
-        notes=(*resource.problems, *notes),
+        notes=(*resource.problems, *shortened, *notes),
     )
 
 

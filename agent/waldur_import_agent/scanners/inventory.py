@@ -3,6 +3,7 @@
 import asyncio
 import codecs
 import csv
+import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -23,6 +24,7 @@ from waldur_import_agent.scanners.base import (
 )
 from waldur_import_agent.scanners.record_form import RecordReader
 from waldur_import_agent.settings.problems import unknown_key
+from waldur_import_agent.spreadsheet import dialect
 
 ENDINGS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 COLUMNS = ("backend_id", "name", "kind", "parent", "user_count")
@@ -110,26 +112,40 @@ async def _read_jsonl(file: BinaryIO, reader: RecordReader) -> None:
 
 
 async def _read_csv(file: BinaryIO, reader: RecordReader) -> None:
-    rows = csv.reader(_decoded(file), strict=True)
+    lines = _decoded(file)
+    rows = csv.reader(())
     header: list[str] = []
     try:
-        header = [name.strip() for name in next(rows, [])]
+        first = next(lines, "")
+        rows = csv.reader(itertools.chain([first], lines), dialect(first))
+        header = _without_empty_end([name.strip() for name in next(rows, [])])
         wrong = _wrong_header(header)
         for problem in wrong:
             reader.reject(1, problem)
         if wrong:
             return
         for row in rows:
-            if len(row) == len(header):
-                reader.read_record(rows.line_num, _record(dict(zip(header, row, strict=True))))
-            elif row:
+            cells = _without_empty_end(row)
+            if not cells:
+                continue
+            if len(row) < len(header) or len(cells) > len(header):
                 reader.reject(rows.line_num, f"{len(row)} cells, but the first line names {len(header)} columns")
+            else:
+                reader.read_record(rows.line_num, _record(dict(zip(header, cells, strict=False))))
             if rows.line_num % BREATH == 0:
                 await asyncio.sleep(0)
     except csv.Error as error:
         reader.reject(rows.line_num, f"this is not CSV: {error}")
     except UnicodeDecodeError:
         reader.reject(rows.line_num + 1, "this is not UTF-8 text")
+    if reader.is_empty:
+        reader.reject(1, "no record follows; that there really is nothing can only be said in JSON lines")
+
+
+def _without_empty_end(row: Sequence[str]) -> list[str]:
+    """The cells up to the last one that says something: spreadsheets fill lines up."""
+    filled = [number for number, cell in enumerate(row, 1) if cell.strip()]
+    return list(row[: filled[-1]]) if filled else []
 
 
 def _decoded(file: BinaryIO) -> Iterator[str]:
@@ -176,5 +192,5 @@ def _number(text: str) -> Any:
     """A number as JSON writes it, or the text for the record form to refuse."""
     try:
         return json.loads(text)
-    except json.JSONDecodeError:
+    except ValueError:  # no JSON, or more digits than Python takes
         return text

@@ -157,6 +157,8 @@ class RecordReader:
             self.reject(number, f"this is not JSON: {error.msg} at character {error.pos + 1}")
         except RecursionError:
             self.reject(number, "this is nested too deeply")
+        except ValueError:
+            self.reject(number, "a number has too many digits")
         else:
             self.read_record(number, data)
 

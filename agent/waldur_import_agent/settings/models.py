@@ -54,7 +54,11 @@ def check_url(value: str) -> str:
     path = parts.path.rstrip("/")
     if not path.endswith("/api"):
         path += "/api"
-    return f"{parts.scheme}://{parts.netloc}{path}"
+    # one spelling for one Waldur: the lock's name is made of it
+    host = parts.hostname.rstrip(".")
+    host = f"[{host}]" if ":" in host else host
+    default = {"https": 443, "http": 80}[parts.scheme]
+    return f"{parts.scheme}://{host}{path}" if port in {None, default} else f"{parts.scheme}://{host}:{port}{path}"
 
 
 def check_pattern(value: str) -> str:
@@ -144,11 +148,11 @@ class Effort(Model):
     )
     claim: Once = Field(
         default=Once(within=15.0),
-        description="start_processing, and deleting: sent once, what became of it is looked up",
+        description="start_processing: sent once, what became of it is looked up",
     )
     create: Retry = Field(
         default=Retry(attempts=5, within=90.0),
-        description="creating a record: before it is sent again it is looked up",
+        description="creating and deleting a record: before one is created again it is looked up",
     )
     finish: Retry = Field(
         default=Retry(attempts=12, within=600.0, wait_min=2.0, wait_max=60.0),

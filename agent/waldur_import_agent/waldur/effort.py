@@ -42,7 +42,7 @@ class Effort:
         return await self._persist(self._settings.read, call)
 
     async def once(self, call: Call[T]) -> T:
-        """Claim or delete: one attempt within its time. Where it fails, the caller looks up what became of it."""
+        """Claim: one attempt within its time. Where it fails, the caller looks up what became of it."""
         return await _within(self._settings.claim.within, call)
 
     async def create(self, call: Call[T], look_up: Callable[[], Awaitable[T | None]]) -> T:
@@ -60,6 +60,10 @@ class Effort:
             return await call()
 
         return await self._persist(self._settings.create, look_then_send)
+
+    async def repeat(self, call: Call[T]) -> T:
+        """Delete something, or do what else may be done twice: tried as often as a create."""
+        return await self._persist(self._settings.create, call)
 
     async def finish(self, call: Call[T]) -> T:
         """Set a request Done or Erred: tried longest, since losing it would leave the request in Processing."""

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from support.site import Site
-from waldur_import_agent.errors import ExitCode, StateError
+from waldur_import_agent.errors import ConfigurationError, ExitCode, StateError
 from waldur_import_agent.fulfilment import Ending
 from waldur_import_agent.journal import Journal, Phase
 from waldur_import_agent.sandbox import Answer, Fault, Request, requests_to
@@ -43,7 +43,7 @@ async def test_claim_that_never_arrived_is_left_for_the_next_round(site: Site) -
     request = site.ask()
     report = await site.round()
     assert (request.state, report.outcome.ending, site.scanner.scans) == ("Sent", Ending.NOTHING, 0)
-    assert site.journal_claims() == []
+    assert site.journal_claims() == [request.uuid]
     await site.round()
     assert request.state == "Done"
 
@@ -64,6 +64,72 @@ async def test_500_on_a_claim_that_another_won_is_left_alone(site: Site) -> None
     assert (request.state, site.scanner.scans, site.journal_claims()) == ("Processing", 0, [])
 
 
+async def test_claim_that_arrives_late_is_found(site: Site) -> None:
+    """Waldur commits a claim only after we have looked: the 409 of the next attempt is not another's."""
+    request = site.ask()
+    site.finds("hpc_one")
+    site.sandbox.faults.append(Fault(requests_to("POST", START), times=1))
+    await site.round()
+    assert site.journal_claims() == [request.uuid]
+
+    def arrives(method: str, path: str) -> bool:
+        if method == "POST" and START in path and request.state == "Sent":
+            site.sandbox.start_processing(request)
+        return False
+
+    site.sandbox.faults[:] = [Fault(arrives)]
+    await site.round()
+    assert request.state == "Done"
+
+
+async def test_request_that_may_be_anothers_is_never_ended_erred(site: Site) -> None:
+    """Our claim was lost while another agent claimed: a failing backend here must not flip the other's request."""
+    request = site.ask()
+
+    def another_wins(method: str, path: str) -> bool:
+        if method == "POST" and START in path and request.state == "Sent":
+            site.sandbox.start_processing(request)
+            return True
+        return False
+
+    site.sandbox.faults.append(Fault(another_wins, Answer(502, "<html>Bad Gateway</html>")))
+    site.scanner.errors = [BackendMisconfiguredError("broken here")]
+    report = await site.round()
+    assert (request.state, report.outcome.ending) == ("Processing", Ending.WAITING)
+    assert site.asked("POST", ERRED) == 0
+    site.finds("hpc_one")
+    await site.round()
+    assert request.state == "Done", "a round that succeeds has answered the same question"
+
+
+async def test_intent_of_a_request_that_another_claimed_is_never_ended_erred(site: Site) -> None:
+    """We died before our claim was sent, another claimed meanwhile: only a successful round may end it."""
+    request = site.ask()
+    note_claim(site, request, phase=Phase.INTENDED)
+    site.sandbox.start_processing(request)
+    site.scanner.errors = [BackendMisconfiguredError("broken here")]
+    await site.round()
+    assert request.state == "Processing"
+
+
+async def test_request_that_may_be_anothers_is_left_after_five_attempts(site: Site) -> None:
+    """Five cut off rounds: a request that may be another's is forgotten, not ended."""
+    request = site.ask()
+    site.sandbox.start_processing(request)
+    note_claim(site, request, phase=Phase.AMBIGUOUS, attempts=5)
+    await site.round()
+    assert request.state == "Processing"
+    assert site.journal_claims() == []
+
+
+async def test_offering_that_the_token_cannot_see_is_told(site: Site) -> None:
+    """A wrong UUID or a missing role gives an empty list of requests for ever: the first look says so."""
+    site.sandbox.revoke(site.sandbox.agent, site.offering)
+    async with site.agent() as answerer:
+        with pytest.raises(ConfigurationError, match=r"offerings\[\]\.uuid"):
+            await answerer.answer()
+
+
 @pytest.mark.parametrize("status", [409, 403, 404])
 async def test_refused_claim_is_left_alone(site: Site, status: int) -> None:
     """A claim that Waldur refuses is another's request, or gone: it is never ended by this agent."""
@@ -79,7 +145,9 @@ async def test_claim_that_cannot_be_looked_up_stays_in_the_journal(site: Site) -
     """Where neither the claim nor the look is answered, the intent stays on disk and a later round finds out."""
     site.sandbox.faults += [
         Fault(requests_to("POST", START), handled=True, times=1),
-        Fault(lambda method, path: method == "GET" and "state=" not in path, Answer(503), times=3),
+        Fault(
+            lambda method, path: method == "GET" and "requests/" in path and "state=" not in path, Answer(503), times=3
+        ),
     ]
     request = site.ask()
     report = await site.round()
@@ -188,8 +256,21 @@ async def test_five_attempts_are_enough(site: Site) -> None:
     report = await site.round()
     assert request.state == "Erred"
     assert "gave up after 5 attempts" in request.error_message
-    assert (report.outcome.ending, report.requests) == (Ending.ERRED, (request.uuid,))
+    assert report.given_up == (request.uuid,)
     assert site.scanner.scans == 0
+    async with site.agent() as answerer:
+        (ended,) = answerer.journal.rounds(site.offering.uuid)
+    assert ended.requests == [request.uuid]
+
+
+async def test_given_up_request_is_told_beside_an_answered_one(site: Site) -> None:
+    """A request that is given up does not vanish from the report of a round that answers another."""
+    old, new = site.ask(), site.ask()
+    site.sandbox.start_processing(old)
+    note_claim(site, old, attempts=5)
+    report = await site.round()
+    assert (old.state, new.state) == ("Erred", "Done")
+    assert (report.given_up, report.requests) == ((old.uuid,), (new.uuid,))
 
 
 async def test_attempt_is_counted_on_disk_before_the_scan(site: Site) -> None:
@@ -329,6 +410,24 @@ async def test_lost_answer_to_set_erred_is_not_repeated(site: Site) -> None:
     await site.round()
     assert request.state == "Erred"
     assert site.asked("POST", ERRED) == 1
+
+
+async def test_message_that_a_proxy_does_not_let_through_is_sent_short(site: Site) -> None:
+    """A 413 for the long message: the request ends Erred with a short one instead of never."""
+    site.sandbox.faults.append(Fault(requests_to("POST", ERRED), Answer(413, "<html>Too Large</html>"), times=1))
+    site.scanner.errors = [BackendMisconfiguredError("x" * 2000)]
+    request = site.ask()
+    await site.round()
+    assert (request.state, len(request.error_message), request.error_traceback) == ("Erred", 500, "")
+
+
+async def test_request_that_cannot_be_ended_does_not_hold_up_the_next(site: Site) -> None:
+    """Where even the short message is not taken, the request is left to a person, and the others are ended."""
+    stuck, other = site.ask(), site.ask()
+    site.sandbox.faults.append(Fault(requests_to("POST", f"{stuck.uuid}/{ERRED}"), Answer(413, "<html>No</html>")))
+    site.scanner.errors = [BackendMisconfiguredError("broken")]
+    await site.round()
+    assert (stuck.state, other.state, site.journal_claims()) == ("Processing", "Erred", [])
 
 
 async def test_finishing_outlasts_eleven_failures(site: Site) -> None:

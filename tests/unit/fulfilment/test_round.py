@@ -29,7 +29,10 @@ async def test_sent_request_is_answered(site: Site) -> None:
 
 async def test_nothing_sent_reads_one_list_and_scans_nothing(site: Site) -> None:
     """A poll without a Sent request is a single request to Waldur; the backend is left alone."""
-    report = await site.round()
+    async with site.agent() as answerer:
+        await answerer.answer()
+        site.sandbox.log.clear()
+        report = await answerer.answer()
     assert report.outcome.ending is Ending.NOTHING
     assert len(site.sandbox.log) == 1
     assert site.scanner.scans == 0
@@ -174,13 +177,73 @@ async def test_some_unplaced_is_an_error_where_asked_for(site: Site) -> None:
     assert site.ids() == ["hpc_one"]
 
 
-async def test_unplaced_beside_what_waldur_has_is_done(site: Site) -> None:
-    """One stray account does not fail the requests of a cluster whose accounts Waldur has already."""
-    site.sandbox.add_resource(site.offering, site.alpha, "hpc_one")
+async def test_unplaced_beside_unchanged_records_is_done(site: Site) -> None:
+    """One stray account does not fail the requests of a cluster whose other accounts have their records."""
+    site.ask()
+    site.finds("hpc_one")
+    await site.round()
     request = site.ask()
     site.finds("hpc_one", found("stray", parent="other"))
     await site.round()
     assert request.state == "Done"
+
+
+async def test_unplaced_beside_imported_resources_only_is_erred(site: Site) -> None:
+    """What is imported proves nothing about placement: all that is new has no project, and Done would hide it."""
+    site.sandbox.add_resource(site.offering, site.alpha, "hpc_one")
+    request = site.ask()
+    site.finds("hpc_one", found("stray", parent="other"))
+    await site.round()
+    assert request.state == "Erred"
+
+
+async def test_all_skipped_ends_erred(site: Site) -> None:
+    """Where every id breaks the offering's rule, nothing was reported: the request says why."""
+    request = site.ask()
+    site.finds(" hpc_one")
+    await site.round()
+    assert request.state == "Erred"
+    assert "blanks at its ends" in request.error_message
+
+
+async def test_record_that_waldur_chokes_on_does_not_hold_up_the_others(site: Site) -> None:
+    """A 500 for one record only, however often it is tried, counts as its refusal; the rest is reported."""
+    site.sandbox.faults.append(
+        Fault(requests_to("POST", "/api/backend-resources/"), Answer(500, "<h1>x</h1>"), times=5)
+    )
+    site.waldur_settings = {"creates_in_flight": 1}
+    request = site.ask()
+    site.finds("hpc_one", "hpc_two")
+    await site.round()
+    assert request.state == "Erred"
+    assert site.ids() == ["hpc_two"]
+
+
+async def test_lost_answer_to_a_delete_is_no_outage(site: Site) -> None:
+    """A delete whose answer was lost is sent again; that it is gone then is what was wanted."""
+    site.ask()
+    site.finds("hpc_one", "hpc_two")
+    await site.round()
+    site.sandbox.faults.append(Fault(requests_to("DELETE", "/"), handled=True, times=1))
+    request = site.ask()
+    site.finds("hpc_one")
+    await site.round()
+    assert (request.state, site.ids()) == ("Done", ["hpc_one"])
+
+
+async def test_refused_deletes_are_equal_and_not_sent_again(site: Site) -> None:
+    """Deletes that are refused alike stop after twenty, and are not repeated because the receipt still lists them."""
+    site.waldur_settings = {"creates_in_flight": 1}
+    site.allow_withdrawals = True
+    site.ask()
+    site.finds(*(f"hpc_{number}" for number in range(30)))
+    await site.round()
+    site.sandbox.faults.append(Fault(requests_to("DELETE", "/"), Answer(403, {"detail": "No."})))
+    request = site.ask()
+    site.finds()
+    await site.round()
+    assert site.asked("DELETE", "/") == 20
+    assert "20 equal refusals" in request.error_message
 
 
 async def test_empty_backend_is_done(site: Site) -> None:

@@ -46,6 +46,11 @@ def test_blanks_around_a_value_do_not_count(path: Path) -> None:
     assert read(path, "backend_id,project\n acct1 , alpha \n").lines == {"acct1": ("alpha", 2)}
 
 
+def test_line_that_ends_before_its_id_is_a_problem(path: Path) -> None:
+    """A line may have fewer values than the header."""
+    assert read(path, "project,backend_id\nalpha\n").problems == (f"{path}:2: no backend_id",)
+
+
 @pytest.mark.parametrize("backend_id", ["", "  "])
 def test_project_without_an_id_is_a_problem(path: Path, backend_id: str) -> None:
     """A project for nothing is named with the file and its line; the other lines are used."""
@@ -101,6 +106,7 @@ def test_forms_in_which_spreadsheets_save(path: Path, start: str, separator: str
 def test_the_header_tells_the_separator(path: Path) -> None:
     """Semicolons within the values of a file with commas are text."""
     assert read(path, "backend_id,project\na;b;c,alpha\n").lines == {"a;b;c": ("alpha", 2)}
+    assert read(path, "backend_id,project,why;what;who\nacct1,alpha,\n").lines == {"acct1": ("alpha", 2)}
 
 
 def test_missing_file(path: Path) -> None:

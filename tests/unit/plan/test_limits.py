@@ -20,7 +20,7 @@ def cpu(value: Limit, factor: float = 1) -> tuple[dict[str, int], tuple[str, ...
 
 @pytest.mark.parametrize(
     ("value", "factor", "waldur"),
-    [(0, 1, 0), (0, 60000, 0), (120000, 60000, 2), (120000, 60000.0, 2), (7.0, 1, 7), (10, 0.5, 20), (7, 0.1, 70)],
+    [(0, 1, 0), (0, 60000, 0), (120000, 60000, 2), (120000, 60000.0, 2), (7.0, 1, 7), (10, 0.5, 20), (63, 0.7, 90)],
 )
 def test_limit_that_fits_is_mapped_without_a_note(value: float, factor: float, waldur: int) -> None:
     """Waldur's value is the backend's divided by the factor; nothing is noted where nothing is lost. 0 is a limit."""

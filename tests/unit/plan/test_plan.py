@@ -294,6 +294,19 @@ def test_two_found_that_are_one_id_are_skipped() -> None:
     assert not plan.writes
 
 
+def test_record_of_a_skipped_resource_is_kept() -> None:
+    """A resource whose id the rules refuse now keeps the record that it has."""
+    offering = Offering(OFFERING, "x", frozenset(), backend_id_pattern="other")
+    plan = plan_for(found("acct1"), records=(record("acct1"),), offering=offering)
+    assert not plan.writes
+    assert "backend_id_rules" in plan.keep[0].why
+
+
+def test_only_lower_case_is_folded() -> None:
+    """`straße` and `strasse` are two accounts."""
+    assert len(plan_for(found("straße"), found("strasse"), ignore_case=True).report) == 2
+
+
 def test_refused_is_not_tried_again() -> None:
     """What Waldur refused in this round is not reported again by the same round."""
     plan = plan_for(found("acct1"), refused={"acct1": "no such project"})

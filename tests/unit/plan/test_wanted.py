@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -303,6 +304,21 @@ def test_last_attributes_go_where_short_texts_are_too_much() -> None:
     assert 100 < len(names) < 300
     assert record.metadata["a000"] == "x" * 39 + "…"
     assert {"limits", "type", "description", "placement", "problems"} <= record.metadata.keys()
+
+
+def test_no_attribute_goes_that_fits() -> None:
+    """Attributes go only until the rest fits, to the byte."""
+
+    def metadata(digits: int, others: int) -> Mapping[str, Any]:
+        attributes: dict[str, Attribute] = {"number": 10**digits}
+        attributes |= {f"a{number:03}": "x" * 40 for number in range(others)}
+        return make(found("acct1", parents=(), attributes=attributes)).metadata
+
+    free = EIGHT_KIB - 640 - len(json.dumps(metadata(0, 100)))
+    assert metadata(free, 400) == metadata(free, 100)
+    assert list(metadata(free, 400))[-1] == "placement"
+    assert "a099" in metadata(free, 400)
+    assert "a099" not in metadata(free + 1, 400)
 
 
 def test_limits_stay_where_nothing_else_does() -> None:

@@ -146,10 +146,32 @@ async def test_an_empty_file_is_not_an_empty_backend(jsonl: Path) -> None:
     assert await scan(jsonl) == Scan(())
 
 
-async def test_csv_with_nothing_but_its_header_is_an_empty_backend(csv: Path) -> None:
-    """The header shows that the writer got as far as the rows."""
+async def test_csv_with_nothing_but_its_header_is_an_error(csv: Path) -> None:
+    """An export that failed leaves just that, and an empty backend would withdraw records."""
     write(csv, "backend_id\n")
-    assert await scan(csv) == Scan(())
+    with pytest.raises(BackendMisconfiguredError, match="no record follows"):
+        await scan(csv)
+
+
+async def test_csv_as_spreadsheets_write_it(csv: Path) -> None:
+    """Semicolons, blank rows, and empty cells at the ends of lines are how spreadsheets write."""
+    write(csv, "backend_id;name;;\nacct;Name;;\n;;;\n\nother;;;\n")
+    assert [(found.backend_id, found.name) for found in (await scan(csv)).resources] == [
+        ("acct", "Name"),
+        ("other", "other"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [("x.jsonl", '{"backend_id": "a", "limits": {"cpu": DIGITS}}'), ("x.csv", "backend_id,limits.cpu\na,DIGITS")],
+)
+async def test_number_with_too_many_digits_is_told(tmp_path: Path, name: str, line: str) -> None:
+    """Python refuses to read a number of thousands of digits: the line is named, nothing crashes."""
+    path = tmp_path / name
+    path.write_text(line.replace("DIGITS", "9" * 5000) + "\n")
+    with pytest.raises(BackendMisconfiguredError, match=rf"{name}:\d"):
+        await scan(path)
 
 
 @pytest.mark.parametrize("suffix", [".CSV", ".csv"])

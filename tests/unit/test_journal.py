@@ -1,0 +1,355 @@
+"""The journal: what is on disk when a crash comes, and what a person reads where it cannot be used."""
+
+import os
+import sqlite3
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from support.builders import EPOCH, OFFERING
+from waldur_import_agent import journal as journal_module
+from waldur_import_agent.errors import StateError
+from waldur_import_agent.journal import Claim, Journal, Phase, Reason, Round
+
+OTHER = "0" * 32
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    """The state directory, which does not exist yet."""
+    return tmp_path / "var" / "state"
+
+
+@pytest.fixture
+def journal(directory: Path) -> Iterator[Journal]:
+    """A journal that is open."""
+    with Journal.open(directory) as opened:
+        yield opened
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No waiting for another process that holds the file."""
+    monkeypatch.setattr(journal_module, "BUSY_SECONDS", 0)
+
+
+def file(directory: Path) -> Path:
+    """The journal's file."""
+    return directory / "journal.sqlite3"
+
+
+def other_connection(directory: Path) -> closing[sqlite3.Connection]:
+    """Another program that has the file open."""
+    return closing(sqlite3.connect(file(directory), timeout=0, isolation_level=None))
+
+
+def claims(directory: Path, offering: str = OFFERING) -> list[Claim]:
+    """The claims that are on disk, read by a journal of its own."""
+    with Journal.open(directory) as second:
+        return second.claims(offering)
+
+
+def a_round(number: int = 0, *, run: str | None = None, offering: str = OFFERING) -> Round:
+    """A round that ended, `number` seconds after the epoch."""
+    started = EPOCH + timedelta(seconds=number)
+    return Round(
+        run or f"run-{offering[:2]}-{number}",
+        offering,
+        started,
+        started + timedelta(milliseconds=1500),
+        "Done",
+        "2 reported",
+        ("request1", "request2"),
+        {"reported": 2, "kept": 0},
+    )
+
+
+# --- claims
+
+
+def test_intent_is_on_disk(journal: Journal, directory: Path) -> None:
+    """Before start_processing is sent the claim can be read by whoever comes after a crash."""
+    journal.intend("request1", OFFERING)
+    assert claims(directory) == [Claim("request1", OFFERING, Phase.INTENDED, 0)]
+
+
+def test_another_process_reads_what_is_written(journal: Journal, directory: Path) -> None:
+    """The words on disk are those of the phases; a reader needs no more than SQLite."""
+    journal.intend("request1", OFFERING)
+    query = "SELECT request, phase FROM claim"
+    script = f"import sqlite3, sys; print(sqlite3.connect(sys.argv[1]).execute({query!r}).fetchall())"
+    read = subprocess.run(
+        [sys.executable, "-c", script, str(file(directory))], capture_output=True, text=True, check=True
+    )
+    assert read.stdout.strip() == "[('request1', 'intended')]"
+
+
+def test_claims_are_each_offerings_own_the_oldest_first(journal: Journal) -> None:
+    """An offering sees its own claims, in the order in which they were intended, which is not that of their names."""
+    for request in ("b", "c", "a"):
+        journal.intend(request, OFFERING)
+    journal.intend("d", OTHER)
+    assert [claim.request for claim in journal.claims(OFFERING)] == ["b", "c", "a"]
+    assert [claim.request for claim in journal.claims(OTHER)] == ["d"]
+
+
+def test_second_intent_changes_nothing(journal: Journal) -> None:
+    """A claim that is there already keeps its phase and its attempts: five attempts stay five over restarts."""
+    journal.intend("request1", OFFERING)
+    journal.set_phase(["request1"], Phase.CLAIMED)
+    journal.count_attempt(["request1"])
+    journal.intend("request1", OFFERING)
+    assert journal.claims(OFFERING) == [Claim("request1", OFFERING, Phase.CLAIMED, 1)]
+
+
+@pytest.mark.parametrize("phase", list(Phase))
+def test_phases_are_kept(journal: Journal, directory: Path, phase: Phase) -> None:
+    """How far a claim has come is on disk; only the named claims change."""
+    for request in ("request1", "request2", "request3"):
+        journal.intend(request, OFFERING)
+    journal.set_phase(["request2", "request3"], phase)
+    assert [claim.phase for claim in claims(directory)] == [Phase.INTENDED, phase, phase]
+
+
+def test_attempts_are_counted_and_taken_back(journal: Journal, directory: Path) -> None:
+    """Each named claim counts by itself; an attempt that did not count is taken back, never below none."""
+    for request in ("request1", "request2"):
+        journal.intend(request, OFFERING)
+    journal.count_attempt(["request1", "request2"])
+    journal.count_attempt(["request1"])
+    assert [claim.attempts for claim in claims(directory)] == [2, 1]
+    journal.count_attempt(["request1", "request2"], -1)
+    journal.count_attempt(["request2"], -1)
+    assert [claim.attempts for claim in claims(directory)] == [1, 0]
+
+
+def test_forgotten_claim_is_gone(journal: Journal, directory: Path) -> None:
+    """What is finished is no longer ours; the others stay. To forget what is not there is no error."""
+    for request in ("request1", "request2"):
+        journal.intend(request, OFFERING)
+    journal.forget("request1")
+    journal.forget("never seen")
+    assert [claim.request for claim in claims(directory)] == ["request2"]
+
+
+# --- rounds
+
+
+def test_round_is_read_back_as_it_was(journal: Journal, directory: Path) -> None:
+    """Everything of a round and its reasons is on disk, in their order."""
+    reasons = [Reason("b", "unplaced", "no rule matches"), Reason("a", "skipped", "empty id")]
+    journal.record_round(a_round(), reasons)
+    with Journal.open(directory) as second:
+        assert second.rounds(OFFERING) == [
+            Round(
+                a_round().run,
+                OFFERING,
+                EPOCH,
+                EPOCH + timedelta(seconds=1.5),
+                "Done",
+                "2 reported",
+                ["request1", "request2"],
+                {"reported": 2, "kept": 0},
+            )
+        ]
+        assert second.reasons(a_round().run) == reasons
+
+
+def test_rounds_are_each_offerings_own_the_newest_first(journal: Journal) -> None:
+    """History starts with what happened last, whatever the order of writing."""
+    for number in (2, 1, 3):
+        journal.record_round(a_round(number), [])
+    journal.record_round(a_round(9, offering=OTHER), [])
+    assert [ended.started.second for ended in journal.rounds(OFFERING)] == [3, 2, 1]
+    assert [ended.started.second for ended in journal.rounds(OTHER)] == [9]
+
+
+def test_reasons_are_each_rounds_own(journal: Journal) -> None:
+    """A round shows its own reasons alone."""
+    journal.record_round(a_round(1), [Reason("a", "unplaced", "why 1")])
+    journal.record_round(a_round(2), [Reason("a", "unplaced", "why 2")])
+    assert [reason.why for reason in journal.reasons(a_round(2).run)] == ["why 2"]
+    assert journal.reasons("never") == []
+
+
+def test_last_hundred_rounds_of_each_offering_are_kept(journal: Journal, directory: Path) -> None:
+    """The oldest go, with their reasons; another offering's rounds do not count."""
+    journal.record_round(a_round(0, offering=OTHER), [])
+    for number in range(102):
+        journal.record_round(a_round(number), [Reason(f"acct{number}", "unplaced", "why")])
+    assert [ended.run for ended in journal.rounds(OFFERING)] == [a_round(number).run for number in range(101, 1, -1)]
+    assert len(journal.rounds(OTHER)) == 1
+    with other_connection(directory) as other:
+        assert other.execute("SELECT min(rowid), count(*) FROM reason").fetchone() == (3, 100)
+
+
+def test_round_that_is_recorded_again_replaces_itself(journal: Journal) -> None:
+    """One run is one round, with the reasons that were given last."""
+    journal.record_round(a_round(), [Reason("a", "unplaced", "first")])
+    journal.record_round(a_round(5, run=a_round().run), [Reason("a", "unplaced", "second")])
+    assert len(journal.rounds(OFFERING)) == 1
+    assert [reason.why for reason in journal.reasons(a_round().run)] == ["second"]
+
+
+# --- writing is all or nothing
+
+
+def test_change_that_fails_midway_is_taken_back(journal: Journal) -> None:
+    """An error in the middle of a change leaves nothing of it, and the next change works."""
+
+    def broken() -> Iterator[str]:
+        yield "request1"
+        raise ValueError("broken")
+
+    journal.intend("request1", OFFERING)
+
+    def reasons() -> Iterator[Reason]:
+        yield Reason("a", "unplaced", "why")
+        raise ValueError("broken")
+
+    with pytest.raises(ValueError, match="broken"):
+        journal.record_round(a_round(), reasons())
+    with pytest.raises(ValueError, match="broken"):
+        journal.set_phase(broken(), Phase.CLAIMED)
+    assert journal.rounds(OFFERING) == []
+    assert [claim.phase for claim in journal.claims(OFFERING)] == [Phase.INTENDED]
+    journal.record_round(a_round(), [])
+    assert len(journal.rounds(OFFERING)) == 1
+
+
+def test_change_that_sqlite_takes_back_itself_is_told_by_its_cause(journal: Journal, directory: Path) -> None:
+    """Where SQLite has rolled back (a full disk can make it) the error tells why, not that nothing is to be undone."""
+    with other_connection(directory) as other:
+        other.execute("CREATE TRIGGER full BEFORE INSERT ON claim BEGIN SELECT RAISE(ROLLBACK, 'disk is full'); END")
+    with pytest.raises(StateError, match="cannot be used: disk is full"):
+        journal.intend("request1", OFFERING)
+    with other_connection(directory) as other:
+        other.execute("DROP TRIGGER full")
+    journal.intend("request1", OFFERING)
+    assert len(journal.claims(OFFERING)) == 1
+
+
+@pytest.mark.usefixtures("at_once")
+def test_reader_that_holds_the_file_does_not_break_the_journal(directory: Path) -> None:
+    """A change that could not be written is an error and no change; once the reader has gone all is well."""
+    with Journal.open(directory) as journal, other_connection(directory) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM claim").fetchall()
+        with pytest.raises(StateError, match=r"journal\.sqlite3 cannot be used: database is locked") as raised:
+            journal.intend("request1", OFFERING)
+        assert "Look for a full disk" in raised.value.remedy
+        reader.execute("COMMIT")
+        assert journal.claims(OFFERING) == []
+        journal.intend("request2", OFFERING)
+        assert [claim.request for claim in journal.claims(OFFERING)] == ["request2"]
+
+
+@pytest.mark.usefixtures("at_once")
+@pytest.mark.parametrize("read", ["claims", "rounds", "reasons"])
+def test_reading_what_another_program_writes_is_a_state_error(directory: Path, read: str) -> None:
+    """A file that another program holds for itself cannot be read: a readable error."""
+    with Journal.open(directory) as journal, other_connection(directory) as writer:
+        writer.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(StateError, match="database is locked"):
+            getattr(journal, read)(OFFERING)
+
+
+def test_every_change_is_flushed_to_disk(directory: Path) -> None:
+    """A rollback journal whose removal is flushed too, also where the file once had a write-ahead log."""
+    Journal.open(directory).close()
+    with other_connection(directory) as other:
+        other.execute("PRAGMA journal_mode = WAL")
+    with Journal.open(directory) as journal:
+        assert journal._connection.execute("PRAGMA synchronous").fetchone() == (3,)
+    with other_connection(directory) as other:
+        assert other.execute("PRAGMA journal_mode").fetchone() == ("delete",)
+
+
+# --- the file
+
+
+def test_file_and_directory_are_the_owners_alone(journal: Journal, directory: Path) -> None:
+    """Names of accounts stand in the journal: nobody else reads it."""
+    assert stat.S_IMODE(directory.stat().st_mode) == 0o700
+    assert stat.S_IMODE(file(directory).stat().st_mode) == 0o600
+
+
+def test_directory_that_is_there_keeps_its_mode(directory: Path) -> None:
+    """A directory that the administrator made is left as it is."""
+    directory.mkdir(parents=True)
+    directory.chmod(0o750)
+    Journal.open(directory).close()
+    assert stat.S_IMODE(directory.stat().st_mode) == 0o750
+
+
+def test_closed_journal_lets_go_of_the_file(directory: Path) -> None:
+    """After the `with` nothing can be written through it."""
+    with Journal.open(directory) as journal:
+        pass
+    with pytest.raises(StateError, match="closed"):
+        journal.intend("request1", OFFERING)
+
+
+@pytest.mark.parametrize("where", ["file", "file/below"])
+def test_directory_that_cannot_be_made(tmp_path: Path, where: str) -> None:
+    """A path that can be no directory: the error names it and what it must be."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StateError, match=f"the state directory {tmp_path / where} cannot be used: ") as raised:
+        Journal.open(tmp_path / where)
+    assert f"writable for this user (uid {os.getuid()})" in raised.value.remedy
+
+
+def test_journal_that_is_a_directory(directory: Path) -> None:
+    """Something else in the place of the file is a readable error."""
+    file(directory).mkdir(parents=True)
+    with pytest.raises(StateError, match=r"journal\.sqlite3 cannot be used: unable to open"):
+        Journal.open(directory)
+
+
+@pytest.mark.parametrize("content", [b"this is no database" * 100, b"SQLite format 3\0" + b"\xff" * 4096])
+def test_corrupt_file(directory: Path, content: bytes) -> None:
+    """A file that is no journal is not overwritten; the remedy says what its loss means."""
+    directory.mkdir(parents=True)
+    file(directory).write_bytes(content)
+    with pytest.raises(StateError, match="cannot be used") as raised:
+        Journal.open(directory)
+    assert "Move it away" in raised.value.remedy
+    assert file(directory).read_bytes() == content
+
+
+def test_journal_of_a_newer_release(journal: Journal, directory: Path) -> None:
+    """A schema that this release does not know is left alone, also where the file is otherwise fine."""
+    journal.intend("request1", OFFERING)
+    with other_connection(directory) as other:
+        other.execute("PRAGMA user_version = 2")
+    with pytest.raises(StateError, match="has schema version 2, this release knows 1") as raised:
+        Journal.open(directory)
+    assert "A newer release wrote it" in raised.value.remedy
+    with other_connection(directory) as other:
+        assert other.execute("SELECT count(*) FROM claim").fetchone() == (1,)
+
+
+def test_failed_open_lets_go_of_the_file(directory: Path) -> None:
+    """An open that fails keeps no descriptor: an agent that tries again for days does not run out of them."""
+    directory.mkdir(parents=True)
+    file(directory).write_bytes(b"this is no database" * 100)
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    with pytest.raises(StateError) as raised:
+        Journal.open(directory)
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    assert isinstance(raised.value.__cause__, sqlite3.Error)
+
+
+def test_two_that_make_the_journal_at_once(journal: Journal, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever finds the schema made between its look and its lock uses it, and loses nothing."""
+    journal.intend("request1", OFFERING)
+    real, answers = Journal._version, [0]
+    monkeypatch.setattr(Journal, "_version", lambda self: answers.pop() if answers else real(self))
+    assert len(claims(directory)) == 1
+    assert answers == []
