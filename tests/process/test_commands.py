@@ -82,6 +82,72 @@ async def test_wrong_configuration(station: Station) -> None:
     assert not station.sandbox.log
 
 
+async def test_online_check(station: Station) -> None:
+    """`config check --online` tells whose the token is, what it sees, and whether each backend can be read."""
+    ended = await station.run("config", "check", "--online")
+    assert ended.code == ExitCode.OK
+    for text in ("agent", "the token sees 1", "SLURM cluster", "inventory: inventory file"):
+        assert text in ended.out
+    assert {entry.method for entry in station.sandbox.log} == {"GET"}
+
+
+async def test_online_check_of_a_broken_site(station: Station) -> None:
+    """A refused token has its own exit code; a backend that cannot be read is told in the same table."""
+    (station.directory / "token").write_text("wrong-token-wrong-token")
+    (station.directory / "inventory.jsonl").unlink()
+    ended = await station.run("config", "check", "--online")
+    assert ended.code == ExitCode.AUTHENTICATION
+    assert ended.out.count("FAIL") == 4
+    assert "inventory.jsonl" in ended.out
+
+
+async def test_wrong_offering_is_told(station: Station) -> None:
+    """An offering that the token cannot see is a matter of the configuration, not `nothing to do`."""
+    station.sandbox.revoke(station.sandbox.agent, station.offering)
+    ended = await station.run("run", "--once", "-o", "json")
+    assert ended.code == ExitCode.CONFIGURATION
+    (report,) = ended.json()
+    assert "cannot see the offering" in report["message"]
+
+
+async def test_bug_has_its_exit_code_and_shows_no_secret(station: Station) -> None:
+    """What nobody expected ends with 70 and a traceback to report, without the token."""
+    code = (
+        "import sys; from waldur_import_agent import app; from waldur_import_agent.cli import main;"
+        "app.open_answerers = lambda configuration, around: (around.redact.add('sesame-sesame'), 1/0);"
+        "sesame = 'sesame-sesame'; sys.exit(main(['run', '--once']))"
+    )
+    ended = await station.run_shell(f'{sys.executable} -c "{code}"')
+    assert ended.code == ExitCode.BUG
+    assert "this is a bug" in ended.err
+    assert "ZeroDivisionError" in ended.err
+    assert "sesame-sesame" not in ended.err
+
+
+async def test_full_disk_behind_stdout_is_told(station: Station) -> None:
+    """A result that cannot be written is a failure in one line."""
+    ended = await station.run_shell(f"{sys.executable} -m waldur_import_agent scan -o json > /dev/full")
+    assert ended.code == ExitCode.FAILED
+    assert "No space left" in ended.err
+    assert "Traceback" not in ended.err
+
+
+async def test_terminal_that_knows_no_umlaut(station: Station) -> None:
+    """A terminal with another encoding gets a question mark, not a traceback."""
+    station.has("hpc_õäö" + "x" * 80)
+    ended = await station.run_shell(f"PYTHONIOENCODING=ascii {sys.executable} -m waldur_import_agent scan")
+    assert ended.code == ExitCode.OK
+    assert "hpc_???" in ended.out
+
+
+async def test_control_characters_in_errors_do_not_reach_the_terminal(station: Station) -> None:
+    """A key of the inventory cannot move the cursor by way of an error message."""
+    (station.directory / "inventory.jsonl").write_text('{"backend_id": "a", "\\u001b[31mX": 1}\n')
+    ended = await station.run("scan")
+    assert ended.code == ExitCode.CONFIGURATION
+    assert "\x1b" not in ended.err
+
+
 async def test_missing_configuration(station: Station) -> None:
     """A configuration that is not there is named."""
     station.config.unlink()
@@ -106,6 +172,8 @@ async def test_wrong_usage(station: Station) -> None:
     """What the command line does not know ends with 2."""
     assert (await station.run("run", "--twice")).code == ExitCode.USAGE
     assert (await station.run("run", "--allow-withdrawals")).code == ExitCode.USAGE
+    assert (await station.run("sandbox", "--port", "99999")).code == ExitCode.USAGE
+    assert (await station.run("requests", "create", "--token-file", "x", "--timeout", "-5")).code == ExitCode.USAGE
     assert (await station.run("scan", "--offering", "nonsense")).code == ExitCode.USAGE
     assert (await station.run("requests", "show", "nonsense")).code == ExitCode.USAGE
 
@@ -235,7 +303,7 @@ async def test_demo(station: Station) -> None:
     assert ended.code == ExitCode.OK
     for word in ("Sent", "Processing", "Done", "report", "keep", "unplaced", "skip", "Waldur offers for import"):
         assert word in ended.out
-    assert "Next: `waldur-import-agent sandbox`" in ended.err
+    assert "waldur_import_agent sandbox` serves the same Waldur" in ended.err
     data = (await station.run("demo", "--output", "json")).json()
     assert data["request"]["state"] == "Done"
     assert len(data["records"]) == len(data["plan"]["report"])

@@ -24,6 +24,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
     check = commands.add_parser("check", help="find everything that is wrong with the configuration")
     check.add_argument("file", metavar="FILE", nargs="?", type=Path, help="the configuration, in place of --config")
+    check.add_argument("--online", action="store_true", help="ask Waldur and the backends too")
     arguments.add_config(check)
     check.set_defaults(run=run_check)
 
@@ -41,6 +42,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run_check(args: argparse.Namespace) -> ExitCode:
     """Report every problem on stderr, one a line, or what was found and the next command."""
+    from waldur_import_agent.cli.checks import check_online
     from waldur_import_agent.scanners.registry import settings_model
     from waldur_import_agent.settings.load import load_configuration
 
@@ -57,9 +59,10 @@ def run_check(args: argparse.Namespace) -> ExitCode:
     print(f"  Waldur     {settings.waldur.url}")
     for offering in settings.offerings:
         print(f"  offering   {offering.uuid}, scanner {offering.scanner['type']}")
+    code = check_online(args, configuration) if args.online else ExitCode.OK
     option = "" if path == arguments.DEFAULT_CONFIG else f" --config {shlex.quote(str(path))}"
     print(f"next: waldur-import-agent scan{option}")
-    return ExitCode.OK
+    return code
 
 
 def run_show(args: argparse.Namespace) -> ExitCode:
