@@ -5,11 +5,9 @@ from typing import Any
 
 import pytest
 
+from live.slurm.conftest import Backend
 from live.slurm.slurm_lab import SlurmLab
-from waldur_import_agent.records import FoundResource, Scan
-from waldur_import_agent.scanners.base import BackendMisconfiguredError, BackendUnavailableError, CheckStatus
-from waldur_import_agent.scanners.slurm import SlurmScanner
-from waldur_import_agent.scanners.slurm.settings import SlurmSettings
+from waldur_import_agent.scanners.base import BackendMisconfiguredError, CheckStatus
 
 AWKWARD = "hpc_awk"
 NOT_OFFERED = {
@@ -30,23 +28,12 @@ def manifest(slurm_lab: SlurmLab) -> dict[str, Any]:
 
 
 @pytest.fixture
-def counted(tmp_path: Path) -> Path:
+def counted(slurm_lab: SlurmLab, tmp_path: Path) -> Path:
     """A wrapper around sacctmgr that notes each start in the file `starts` beside it."""
     wrapper = tmp_path / "sacctmgr"
-    wrapper.write_text(f'#!/bin/sh\necho "$*" >>\'{tmp_path}/starts\'\nexec /usr/bin/sacctmgr "$@"\n')
+    wrapper.write_text(f'#!/bin/sh\necho "$*" >>\'{tmp_path}/starts\'\nexec {slurm_lab.program} "$@"\n')
     wrapper.chmod(0o755)
     return wrapper
-
-
-async def scan(**settings: Any) -> Scan:
-    """One scan of the seeded cluster."""
-    async with SlurmScanner(SlurmSettings.model_validate({"cluster": "testcluster", **settings})) as scanner:
-        return await scanner.scan()
-
-
-async def found(**settings: Any) -> dict[str, FoundResource]:
-    """What a scan offers, by name."""
-    return {resource.backend_id: resource for resource in (await scan(**settings)).resources}
 
 
 def wanted_limits(account: dict[str, Any]) -> dict[str, int]:
@@ -62,9 +49,11 @@ def small(text: str) -> str:
 
 
 @pytest.mark.parametrize("select", ["leaf", "all"])
-async def test_every_regular_account_is_found_as_it_was_put_in(manifest: dict[str, Any], select: str) -> None:
+async def test_every_regular_account_is_found_as_it_was_put_in(
+    backend: Backend, manifest: dict[str, Any], select: str
+) -> None:
     """Parents, texts, limits, fairshare and the number of users are the manifest's, for each of 1,000 accounts."""
-    resources = await found(accounts={"select": select})
+    resources = await backend.found(accounts={"select": select})
     by_name = {account["name"]: account for account in manifest["regular"]}
     compared = 0
     for account in manifest["regular"]:
@@ -96,9 +85,9 @@ async def test_every_regular_account_is_found_as_it_was_put_in(manifest: dict[st
     assert compared == {"leaf": 780, "all": 1000}[select]
 
 
-async def test_the_awkward_accounts_are_found_and_nothing_else(manifest: dict[str, Any]) -> None:
+async def test_the_awkward_accounts_are_found_and_nothing_else(backend: Backend, manifest: dict[str, Any]) -> None:
     """No account of another cluster, none that was deleted, none that was never there; texts come out exactly."""
-    resources = await found()
+    resources = await backend.found()
     regular = {account["name"] for account in manifest["regular"]}
     cases = {small(case["name"]): case for case in manifest["awkward"] if case["name"] not in NOT_OFFERED}
     assert set(resources) - regular == set(cases) | {f"{AWKWARD}-nousers2"}
@@ -114,9 +103,9 @@ async def test_the_awkward_accounts_are_found_and_nothing_else(manifest: dict[st
         assert not resources[name].problems
 
 
-async def test_limits_of_the_awkward_accounts(manifest: dict[str, Any]) -> None:
+async def test_limits_of_the_awkward_accounts(backend: Backend, manifest: dict[str, Any]) -> None:
     """All kinds of limits, zero, taken away again, a member's, an inherited one, another cluster's."""
-    resources = await found()
+    resources = await backend.found()
     assert len(resources[f"{AWKWARD}-alllimits"].limits) == 23
     assert resources[f"{AWKWARD}-alllimits"].limits["GrpTRESMins.mem"] == 4096 * 1024
     assert resources[f"{AWKWARD}-zero"].limits["GrpTRESMins.cpu"] == 0
@@ -128,9 +117,9 @@ async def test_limits_of_the_awkward_accounts(manifest: dict[str, Any]) -> None:
     assert resources[f"{AWKWARD}-parts"].user_count == 2
 
 
-async def test_what_is_not_offered_is_named_with_the_reason(manifest: dict[str, Any]) -> None:
+async def test_what_is_not_offered_is_named_with_the_reason(backend: Backend, manifest: dict[str, Any]) -> None:
     """So that its record is kept; what was deleted is not there at all."""
-    result = await scan()
+    result = await backend.scan()
     excluded = result.excluded
     parents = {account["name"] for account in manifest["regular"] if account["level"] != "allocation"}
     assert set(excluded) == parents | NOT_OFFERED - {f"{AWKWARD}-deleted", f"{AWKWARD}-olddel"}
@@ -140,48 +129,37 @@ async def test_what_is_not_offered_is_named_with_the_reason(manifest: dict[str, 
     assert not result.warnings
 
 
-async def test_six_starts_whatever_the_number_of_accounts(manifest: dict[str, Any], counted: Path) -> None:
+async def test_six_starts_whatever_the_number_of_accounts(
+    backend: Backend, manifest: dict[str, Any], counted: Path
+) -> None:
     """The number of processes is bounded: five, and one more for the coordinators."""
-    resources = await found(sacctmgr=counted, coordinators=True)
+    resources = await backend.found(sacctmgr=counted, coordinators=True)
     assert resources[f"{AWKWARD}-coord"].attributes["coordinators_count"] == 2
     starts = (counted.parent / "starts").read_text().splitlines()
     assert len(starts) == 6
     assert all(start.startswith("-i -n -P -r show ") for start in starts)
 
 
-async def test_the_clusters_are_named_where_none_or_a_wrong_one_is_chosen(manifest: dict[str, Any]) -> None:
+async def test_the_clusters_are_named_where_none_or_a_wrong_one_is_chosen(
+    backend: Backend, manifest: dict[str, Any]
+) -> None:
     """SLURM itself answers a wrong name with an empty list and exit code 0."""
     with pytest.raises(BackendMisconfiguredError, match="2 clusters, and none is chosen: othercluster, testcluster"):
-        await scan(cluster=None)
+        await backend.scan(cluster=None)
     with pytest.raises(BackendMisconfiguredError, match="no cluster puhti; it has: othercluster, testcluster"):
-        await scan(cluster="puhti")
+        await backend.scan(cluster="puhti")
 
 
-async def test_the_other_cluster_is_another_backend(manifest: dict[str, Any]) -> None:
+async def test_the_other_cluster_is_another_backend(backend: Backend, manifest: dict[str, Any]) -> None:
     """Its accounts have limits and parents of their own, those of one name too."""
-    resources = await found(cluster="OtherCluster")
+    resources = await backend.found(cluster="OtherCluster")
     assert set(resources) == {f"{AWKWARD}-both"}
     both = resources[f"{AWKWARD}-both"]
     assert both.limits == {"GrpTRESMins.cpu": 2}
     assert [parent.name for parent in both.parents] == [f"{AWKWARD}-other"]
 
 
-async def test_check_passes(manifest: dict[str, Any]) -> None:
+async def test_check_passes(backend: Backend, manifest: dict[str, Any]) -> None:
     """All that a scan needs is there."""
-    checks = await SlurmScanner(SlurmSettings(cluster="testcluster")).check()
+    checks = await backend.scanner().check()
     assert [check.status for check in checks] == [CheckStatus.PASS] * 3
-
-
-async def test_a_slurmdbd_that_is_down_is_unavailable(manifest: dict[str, Any], slurm_lab: SlurmLab) -> None:
-    """In sacctmgr's words, from a scan and from check; when it is up again the scan is whole again."""
-    before = await scan()
-    slurm_lab.stop("slurmdbd")
-    try:
-        with pytest.raises(BackendUnavailableError, match="Connection refused"):
-            await scan()
-        failed = (await SlurmScanner(SlurmSettings(cluster="testcluster")).check())[-1]
-        assert (failed.name, failed.status) == ("cluster", CheckStatus.FAIL)
-        assert "Connection refused" in failed.detail
-    finally:
-        slurm_lab.start()
-    assert await scan() == before
