@@ -108,3 +108,21 @@ async def test_a_cluster_without_accounting_is_misconfigured(backend: Backend, s
         pytest.raises(BackendMisconfiguredError, match="supported accounting_storage plugin"),
     ):
         await backend.scan()
+
+
+async def test_names_that_agree_in_their_first_42_characters(backend: Backend, slurm_lab: SlurmLab) -> None:
+    """22.05 refuses the second; 24.11 lets it take over the first one's row, which then shows."""
+    first, second = "collision-" + "x" * 32 + "-a", "collision-" + "x" * 32 + "-b"
+    slurm_lab.sacctmgr("add", "account", first, "description=one", "organization=tests")
+    refused = slurm_lab.refuses("add", "account", second, "description=two", "organization=tests")
+    result = await backend.scan()
+    resources = {resource.backend_id: resource for resource in result.resources}
+    if slurm_lab.release == "22.05":
+        assert refused
+        assert (first in resources, second in resources) == (True, False)
+        assert not resources[first].problems
+    else:
+        assert not refused
+        assert first not in resources
+        assert result.excluded[first] == f"has no association on the cluster {slurm_lab.cluster}"
+        assert any("description missing" in problem for problem in resources[second].problems)
