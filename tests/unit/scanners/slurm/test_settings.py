@@ -31,7 +31,7 @@ def test_durations_may_have_units() -> None:
         ({"accounts": {"exclude": [{"name": "("}]}}, "not a regular expression"),
         ({"accounts": {"exclude": [{"min_depth": 3, "max_depth": 2}]}}, "min_depth is greater than max_depth"),
         ({"accounts": {"exclude": [{"min_depth": 0}]}}, "greater than or equal to 1"),
-        ({"accounts": {"select": "some"}}, "'leaf' or 'all'"),
+        ({"accounts": {"select": "some"}}, "'leaf', 'all' or 'site-agent'"),
         ({"cluster": "a,b"}, "should match pattern"),
         ({"output_limit": 0}, "greater than 0"),
         ({"clusters": "a"}, "Extra inputs are not permitted"),
