@@ -55,8 +55,8 @@ def assemble(reading: Reading, settings: SlurmSettings) -> Scan:
     for account in accounts_below(reading.root, found, organizations, descriptions):
         reached.add(account.row.id)
         reason = why_not_offered(settings.accounts, account)
-        if not is_valid(account.name):
-            reason = "its name is not valid UTF-8"
+        if wrong := _wrong_name(account.name, settings):
+            reason = wrong
             warnings.append(f"account {readable(account.name)} is left out: {reason}")
         if not reason:
             parts = list(_resources(account, reading, settings))
@@ -72,6 +72,15 @@ def assemble(reading: Reading, settings: SlurmSettings) -> Scan:
         complete=not found.inconsistent and not detached,
         excluded=dict(sorted(excluded.items())),
     )
+
+
+def _wrong_name(name: str, settings: SlurmSettings) -> str:
+    """What keeps an account of this name from being offered, or nothing."""
+    if not is_valid(name):
+        return "its name is not valid UTF-8"
+    if SEPARATOR in name and settings.identity != "account":  # slurmrestd takes it
+        return f"its name holds a comma, and identity is {settings.identity}"
+    return ""
 
 
 def _no_parts(settings: SlurmSettings) -> str:

@@ -7,7 +7,8 @@ import pytest
 
 from unit.scanners.slurm.answers import record, row, texts
 from unit.scanners.slurm.fake_sacctmgr import RECORDED, FakeSacctmgr
-from waldur_import_agent.records import FoundResource, Scan
+from unit.scanners.slurm.scanning import found, scan
+from waldur_import_agent.records import Scan
 from waldur_import_agent.scanners.base import (
     BackendMisconfiguredError,
     BackendUnavailableError,
@@ -18,37 +19,6 @@ from waldur_import_agent.scanners.base import (
 from waldur_import_agent.scanners.slurm import SlurmScanner
 from waldur_import_agent.scanners.slurm.reads import CONFIG, NESTED, text_read
 from waldur_import_agent.scanners.slurm.settings import SlurmSettings
-
-
-async def scan(sacctmgr: FakeSacctmgr, **settings: Any) -> Scan:
-    """One scan of the cluster that was recorded."""
-    block = {"cluster": "testcluster", "sacctmgr": sacctmgr.program, **settings}
-    async with SlurmScanner(SlurmSettings.model_validate(block)) as scanner:
-        return await scanner.scan()
-
-
-async def found(sacctmgr: FakeSacctmgr, **settings: Any) -> dict[str, FoundResource]:
-    """What a scan of all accounts finds, by name."""
-    result = await scan(sacctmgr, **{"accounts": {"select": "all"}, **settings})
-    return {resource.backend_id: resource for resource in result.resources}
-
-
-@pytest.fixture
-def small(sacctmgr: FakeSacctmgr) -> Callable[..., None]:
-    """Sets the answers to a cluster of few accounts, of SLURM 24.11: `small(rows, org={name: text}, descr=...)`.
-
-    A text that is no dictionary is the answer itself.
-    """
-
-    def answer(*rows: str, org: dict[str, str] | str, descr: dict[str, str] | str | None = None) -> None:
-        descr = org if descr is None else descr
-        sacctmgr.release("24.11.5")
-        sacctmgr.answer("assoc", row("root", 1, 0) + "".join(rows))
-        sacctmgr.answer("assoc-wopl", row("root", 1, 0) + "".join(rows))
-        sacctmgr.answer("account-org", org if isinstance(org, str) else texts(**org))
-        sacctmgr.answer("account-descr", descr if isinstance(descr, str) else texts(**descr))
-
-    return answer
 
 
 async def test_an_account_is_found_with_all_that_is_its_own(sacctmgr: FakeSacctmgr) -> None:

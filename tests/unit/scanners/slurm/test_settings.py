@@ -17,6 +17,8 @@ def test_defaults_need_nothing() -> None:
     assert (settings.timeout, settings.output_limit) == (120, 256 * 1024**2)
     assert settings.accounts.select == "leaf"
     assert not settings.coordinators
+    assert not settings.user_names
+    assert (settings.identity, settings.limits.source) == ("account", "account")
 
 
 def test_durations_may_have_units() -> None:
@@ -34,6 +36,8 @@ def test_durations_may_have_units() -> None:
         ({"accounts": {"select": "some"}}, "'leaf', 'all' or 'site-agent'"),
         ({"cluster": "a,b"}, "should match pattern"),
         ({"output_limit": 0}, "greater than 0"),
+        ({"from_files": "a", "from_dump": "b"}, "exclude each other"),
+        ({"from_dump": "b", "limits": {"source": "qos"}}, "does not tell the limits of a QOS"),
         ({"clusters": "a"}, "Extra inputs are not permitted"),
     ],
 )
