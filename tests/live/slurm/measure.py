@@ -41,13 +41,15 @@ from pathlib import Path
 from waldur_import_agent.scanners.slurm import SlurmScanner
 from waldur_import_agent.scanners.slurm.settings import SlurmSettings
 
-async def scan():
+async def scan(scans):
     async with SlurmScanner(SlurmSettings.model_validate(json.loads(sys.argv[1]))) as scanner:
-        return await scanner.scan()
+        scans.append(await scanner.scan())  # as a result of the main task asyncio.run would turn it into text
 
 begun = time.monotonic()
-found = asyncio.run(scan())
+scans = []
+asyncio.run(scan(scans))
 seconds = time.monotonic() - begun
+(found,) = scans
 assert found.complete and not found.warnings, found.warnings
 # not ru_maxrss, which a process takes over from the one that started it
 peak = int(re.search(r"VmHWM:\\s*(\\d+) kB", Path("/proc/self/status").read_text())[1])
