@@ -45,6 +45,16 @@ MISCONFIGURED = {
     "invalid option": UNKNOWN_WORD,
 }
 """What of sacctmgr's texts (22.05 and 24.11) says that trying again cannot help, and the remedy."""
+UNAVAILABLE = {
+    "Unable to connect to database": "Start slurmdbd's database, or mend slurmdbd's access to it",
+    "Munge encode failed": "Start munged on the agent's host",
+    "SLURM_PERSIST_INIT": "The munge key of the agent's host must be that of slurmdbd's host",
+    "getaddrinfo() failed": "Let AccountingStorageHost in slurm.conf be a name that the agent's host can resolve",
+    "No response to persist_init": "slurmdbd hangs: look at its log and at its database, and start it again",
+    "reset by peer": "slurmdbd stopped while it answered: look at its log",
+    "Connection refused": "Start slurmdbd, or mend AccountingStorageHost and AccountingStoragePort in slurm.conf",
+}
+"""What of sacctmgr's texts may pass, and what helps where it does not; the most telling text comes first."""
 
 
 class Sacctmgr:
@@ -122,7 +132,9 @@ def classify(what: str, done: Completed) -> BackendError:
     for text, remedy in MISCONFIGURED.items():
         if text in words:
             return BackendMisconfiguredError(message, remedy=remedy)
-    return BackendUnavailableError(message)
+    return BackendUnavailableError(
+        message, remedy=next((remedy for text, remedy in UNAVAILABLE.items() if text in words), "")
+    )
 
 
 def _not_started(error: ProcessNotStartedError) -> BackendError:

@@ -1,18 +1,22 @@
 """sacctmgr's answers as files: written by `scan --save`, read with `from_files`.
 
-A directory holds one file for each read, as sacctmgr printed it, and `scan.json` with the commands. They hold users'
-names, so only their owner may read them.
+A directory holds one file for each read, as sacctmgr printed it but for a password, and `scan.json` with the commands.
+They hold users' names, so only their owner may read them.
 """
 
 import json
+import re
 from pathlib import Path
 from typing import Protocol
 
 from waldur_import_agent.scanners.base import BackendMisconfiguredError
 from waldur_import_agent.scanners.slurm.commands import Sacctmgr
+from waldur_import_agent.scanners.slurm.reads import CONFIG
 from waldur_import_agent.system import now
 
 SUMMARY = "scan.json"
+SECRET = re.compile(rb"^(\w*Pass *=).*$", re.MULTILINE)
+"""What of `show config` is left out: AccountingStoragePass is a socket with munge, and may be a password elsewhere."""
 
 
 class Answers(Protocol):
@@ -71,7 +75,7 @@ class SavingAnswers:
         """What sacctmgr prints; it is in its file when this returns."""
         printed = await self._sacctmgr.answer(name, words)
         self._commands[f"{name}.txt"] = self._sacctmgr.command(words)
-        self._write(f"{name}.txt", printed)
+        self._write(f"{name}.txt", SECRET.sub(rb"\1 (not saved)", printed) if words == CONFIG else printed)
         return printed
 
     def finish(self, cluster: str, version: str) -> None:

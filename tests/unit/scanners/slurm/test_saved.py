@@ -68,6 +68,16 @@ async def test_one_file_for_each_read_and_a_summary(sacctmgr: FakeSacctmgr, tmp_
     assert {file.stat().st_mode & 0o777 for file in saved.iterdir()} == {0o600}
 
 
+async def test_what_may_be_a_password_is_not_saved(sacctmgr: FakeSacctmgr, tmp_path: Path) -> None:
+    """Whatever `show config` has there; the rest of it is saved as it is."""
+    sacctmgr.answer("config", sacctmgr.recorded("config").replace("/run/slurm/munge.sock", "Hunter2"))
+    await save(sacctmgr, tmp_path)
+    lines = (tmp_path / "config.txt").read_text().splitlines()
+    assert "AccountingStoragePass  = (not saved)" in lines
+    assert not [line for line in lines if line.startswith("AccountingStoragePass") and "Hunter2" in line]
+    assert len(lines) == len(sacctmgr.recorded("config").splitlines())
+
+
 async def test_what_cannot_be_saved_is_told(sacctmgr: FakeSacctmgr, tmp_path: Path) -> None:
     """A file is where the directory should be."""
     (tmp_path / "file").touch()

@@ -470,6 +470,14 @@ async def test_check_says_what_the_agents_user_is(sacctmgr: FakeSacctmgr, monkey
     assert "the user agent is not known to it" in (await check(sacctmgr))[-1].detail
 
 
+async def test_a_user_without_a_name_has_his_number(sacctmgr: FakeSacctmgr, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container that runs as some number."""
+    monkeypatch.setattr("os.geteuid", lambda: 4294967294)
+    sacctmgr.private("users")
+    sacctmgr.answer("user", "")
+    assert "the user 4294967294 is not known to it" in (await check(sacctmgr))[-1].detail
+
+
 async def test_check_ends_with_what_fails(sacctmgr: FakeSacctmgr) -> None:
     """With the reason and the remedy, not an exception; what needs it is not looked at."""
     (missing,) = await check(sacctmgr, sacctmgr="/nonexistent/sacctmgr")
