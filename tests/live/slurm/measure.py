@@ -22,6 +22,8 @@ from live.slurm.slurm_lab import RELEASES, SlurmLab, running_lab
 
 SINGLE_READS = 100
 """Accounts that are read one by one; the rest of them is extrapolated."""
+SCANS = 3
+"""Of which the fastest counts."""
 START_LIMIT = 900
 """Seconds that slurmctld may take to load 50,000 accounts."""
 COLUMNS = (
@@ -83,6 +85,28 @@ def say(cells: Sequence[str]) -> None:
 def measure(lab: SlurmLab, manifest: dict[str, Any]) -> list[str]:
     """The cells of one row."""
     names = [account["name"] for account in manifest["regular"]]
+    result = min((scan(lab) for _ in range(SCANS)), key=lambda scanned: scanned["seconds"])
+    assert result["found"] == len(names)
+    rows = lab.sacctmgr("show", "assoc", "wopi", "format=ID").count("\n")
+    begun = time.monotonic()
+    for name in names[-SINGLE_READS:]:
+        lab.sacctmgr("show", "assoc", "wopl", "where", f"account={name}", "format=ID,Account,User,GrpTRESMins")
+    one_by_one = (time.monotonic() - begun) / SINGLE_READS * len(names)
+    return [
+        lab.release,
+        f"{len(names):,}",
+        f"{rows:,}",
+        str(len(result["starts"])),
+        f"{sum(result['starts']):.2f}",
+        f"{result['seconds']:.2f}",
+        f"{result['peak']:.0f}",
+        f"{result['client']:.0f}",
+        f"{one_by_one:,.0f}",
+    ]
+
+
+def scan(lab: SlurmLab) -> dict[str, Any]:
+    """What one scan took; `starts` are the seconds of each start of sacctmgr."""
     with tempfile.TemporaryDirectory() as directory:
         times = Path(directory) / "times"
         timing = Path(directory) / "sacctmgr"
@@ -98,24 +122,8 @@ def measure(lab: SlurmLab, manifest: dict[str, Any]) -> list[str]:
             [sys.executable, "-c", SCAN, json.dumps(settings)], stdout=subprocess.PIPE, text=True, check=True
         )
         starts = [float(line) for line in times.read_text().split()]
-    result = json.loads(done.stdout)
-    assert result["found"] == len(names)
-    rows = lab.sacctmgr("show", "assoc", "wopi", "format=ID").count("\n")
-    begun = time.monotonic()
-    for name in names[-SINGLE_READS:]:
-        lab.sacctmgr("show", "assoc", "wopl", "where", f"account={name}", "format=ID,Account,User,GrpTRESMins")
-    one_by_one = (time.monotonic() - begun) / SINGLE_READS * len(names)
-    return [
-        lab.release,
-        f"{len(names):,}",
-        f"{rows:,}",
-        str(len(starts)),
-        f"{sum(starts):.2f}",
-        f"{result['seconds']:.2f}",
-        f"{result['peak']:.0f}",
-        f"{result['client']:.0f}",
-        f"{one_by_one:,.0f}",
-    ]
+    result: dict[str, Any] = json.loads(done.stdout)
+    return {**result, "starts": starts}
 
 
 main()
