@@ -34,7 +34,7 @@ unit: $(STAMP)
 
 test-live: test-live-slurm  ## all live suites
 
-test-live-slurm: $(STAMP)  ## real SLURM daemons (root on Debian 12: installs and starts what it needs)
+test-live-slurm: $(STAMP)  ## real SLURM daemons, two releases (root on Debian 12: installs and starts what it needs)
 	$(BIN)/pytest tests/live/slurm
 
 lock: $(STAMP)  ## renew the lock files: newest versions, with hashes, without addresses

@@ -108,6 +108,21 @@ def test_second_intent_changes_nothing(journal: Journal) -> None:
     assert journal.claims(OFFERING) == [Claim("request1", OFFERING, Phase.CLAIMED, 1)]
 
 
+def test_claim_of_one_request(journal: Journal) -> None:
+    """One request's claim with all that is known of it, or None where there is none."""
+    journal.intend("request1", OFFERING)
+    journal.intend("request2", OTHER)
+    journal.set_phase(["request2"], Phase.CLAIMED)
+    journal.count_attempt(["request2"])
+    assert journal.claim("request2") == Claim("request2", OTHER, Phase.CLAIMED, 1)
+    assert journal.claim("request3") is None
+
+
+def test_words_of_the_phases_are_a_promise() -> None:
+    """The words are on disk: a journal of an older release must be understood."""
+    assert [phase.value for phase in Phase] == ["intended", "ambiguous", "claimed", "finishing"]
+
+
 @pytest.mark.parametrize("phase", list(Phase))
 def test_phases_are_kept(journal: Journal, directory: Path, phase: Phase) -> None:
     """How far a claim has come is on disk; only the named claims change."""
@@ -251,7 +266,7 @@ def test_reader_that_holds_the_file_does_not_break_the_journal(directory: Path) 
 
 
 @pytest.mark.usefixtures("at_once")
-@pytest.mark.parametrize("read", ["claims", "rounds", "reasons"])
+@pytest.mark.parametrize("read", ["claim", "claims", "rounds", "reasons"])
 def test_reading_what_another_program_writes_is_a_state_error(directory: Path, read: str) -> None:
     """A file that another program holds for itself cannot be read: a readable error."""
     with Journal.open(directory) as journal, other_connection(directory) as writer:

@@ -1,14 +1,26 @@
 """`scan`: what the scanner sees. Waldur is not asked."""
 
 import argparse
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from waldur_import_agent.cli import arguments
-from waldur_import_agent.errors import ExitCode
+from waldur_import_agent.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from waldur_import_agent.records import FoundResource, Scan
     from waldur_import_agent.scanners.base import Scanner
+
+
+@runtime_checkable
+class SavesAnswers(Protocol):
+    """A scanner that can write what its backend answers into a directory, and read it from there later."""
+
+    def save_answers(self, directory: Path) -> None:
+        """Save the answers of the scans from now on."""
+        ...
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -17,11 +29,18 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "scan",
         help="show what the backend has",
         description="Reads the backend of an offering and shows what was found. Waldur is not asked; nothing is "
-        "written.",
+        "written, but for --save.",
     )
     arguments.add_offering(parser)
     arguments.add_config(parser)
     arguments.add_output(parser)
+    parser.add_argument(
+        "--save",
+        metavar="DIR",
+        type=Path,
+        help="write what the backend answers into this directory, for the scanner's from_files or for a support case; "
+        "it may hold users' names",
+    )
     parser.set_defaults(run=run)
 
 
@@ -35,9 +54,16 @@ def run(args: argparse.Namespace) -> int:
     configuration, _ = session.start(args)
     offering = session.choose_offering(configuration, args.offering)
     scanner = app.make_scanners(configuration)[configuration.settings.offerings.index(offering)]
+    if args.save is not None:
+        if not isinstance(scanner, SavesAnswers):
+            raise UsageError(f"the scanner {scanner.kind} cannot save its answers", remedy="Leave out --save")
+        scanner.save_answers(args.save)
     with output.progress() as progress:
         progress("scanning the backend", 0, 0)
-        scan = asyncio.run(_scan(scanner, offering.scan_timeout))
+        scans: list[Scan] = []
+        # as a result of the main task asyncio.run would turn it into text when it ends, which takes memory and time
+        asyncio.run(_scan(scanner, offering.scan_timeout, scans.append))
+    (scan,) = scans
     if args.output == "json":
         output.print_json(scan)
         return ExitCode.OK
@@ -49,18 +75,20 @@ def run(args: argparse.Namespace) -> int:
     for warning in scan.warnings:
         output.say(f"warning: {warning}")
     output.say(_summary(scan))
+    if args.save is not None:
+        output.say(f"The answers are in {args.save}. They may hold users' names: look before you pass them on.")
     output.say("Next: `waldur-import-agent plan` shows what would be reported, in which project.")
     return ExitCode.OK
 
 
-async def _scan(scanner: "Scanner", seconds: float) -> "Scan":
+async def _scan(scanner: "Scanner", seconds: float, keep: "Callable[[Scan], None]") -> None:
     import asyncio
 
     from waldur_import_agent.scanners.base import BackendUnavailableError
 
     try:
         async with asyncio.timeout(seconds), scanner:
-            return await scanner.scan()
+            keep(await scanner.scan())
     except TimeoutError as error:
         raise BackendUnavailableError(f"the scan did not end within {seconds:g} seconds (scan_timeout)") from error
 
@@ -85,9 +113,10 @@ def _row(resource: "FoundResource") -> tuple[object, ...]:
 
 
 def _summary(scan: "Scan") -> str:
-    text = f"{len(scan.resources)} found, {len(scan.excluded)} not offered"
+    left_out = [*scan.excluded.values(), *scan.elsewhere.values()]
+    text = f"{len(scan.resources)} found, {len(left_out)} not offered"
     reasons: dict[str, int] = {}
-    for why in scan.excluded.values():
+    for why in left_out:
         reasons[why] = reasons.get(why, 0) + 1
     if reasons:
         text += f" ({', '.join(f'{count} {why}' for why, count in reasons.items())})"

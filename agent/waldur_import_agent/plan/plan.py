@@ -62,6 +62,7 @@ class _Planner:
         self._resources: dict[str, KnownResource] = {
             self._key(resource.backend_id): resource for resource in given.known.resources if resource.backend_id
         }
+        self._elsewhere = {self._key(backend_id): why for backend_id, why in given.scan.elsewhere.items()}
         self._report: list[WantedRecord] = []
         self._refresh: list[Refresh] = []
         self._surplus: list[Removal] = []
@@ -168,7 +169,7 @@ class _Planner:
         else:
             for record in records:
                 if self._is_ours(record):
-                    self._gone.append(Removal(record, "gone from the backend"))
+                    self._gone.append(Removal(record, self._elsewhere.get(key, "gone from the backend")))
                 else:
                     why = f"not found on the backend, but {self._foreign(record)}"
                     self._keep.append(Kept(record.backend_id, record.name, why))

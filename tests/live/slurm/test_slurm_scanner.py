@@ -5,11 +5,9 @@ from typing import Any
 
 import pytest
 
+from live.slurm.conftest import Backend
 from live.slurm.slurm_lab import SlurmLab
-from waldur_import_agent.records import FoundResource, Scan
-from waldur_import_agent.scanners.base import BackendMisconfiguredError, BackendUnavailableError, CheckStatus
-from waldur_import_agent.scanners.slurm import SlurmScanner
-from waldur_import_agent.scanners.slurm.settings import SlurmSettings
+from waldur_import_agent.scanners.base import BackendMisconfiguredError, CheckStatus
 
 AWKWARD = "hpc_awk"
 NOT_OFFERED = {
@@ -30,23 +28,12 @@ def manifest(slurm_lab: SlurmLab) -> dict[str, Any]:
 
 
 @pytest.fixture
-def counted(tmp_path: Path) -> Path:
+def counted(slurm_lab: SlurmLab, tmp_path: Path) -> Path:
     """A wrapper around sacctmgr that notes each start in the file `starts` beside it."""
     wrapper = tmp_path / "sacctmgr"
-    wrapper.write_text(f'#!/bin/sh\necho "$*" >>\'{tmp_path}/starts\'\nexec /usr/bin/sacctmgr "$@"\n')
+    wrapper.write_text(f'#!/bin/sh\necho "$*" >>\'{tmp_path}/starts\'\nexec {slurm_lab.program} "$@"\n')
     wrapper.chmod(0o755)
     return wrapper
-
-
-async def scan(**settings: Any) -> Scan:
-    """One scan of the seeded cluster."""
-    async with SlurmScanner(SlurmSettings.model_validate({"cluster": "testcluster", **settings})) as scanner:
-        return await scanner.scan()
-
-
-async def found(**settings: Any) -> dict[str, FoundResource]:
-    """What a scan offers, by name."""
-    return {resource.backend_id: resource for resource in (await scan(**settings)).resources}
 
 
 def wanted_limits(account: dict[str, Any]) -> dict[str, int]:
@@ -62,9 +49,11 @@ def small(text: str) -> str:
 
 
 @pytest.mark.parametrize("select", ["leaf", "all"])
-async def test_every_regular_account_is_found_as_it_was_put_in(manifest: dict[str, Any], select: str) -> None:
+async def test_every_regular_account_is_found_as_it_was_put_in(
+    backend: Backend, manifest: dict[str, Any], select: str
+) -> None:
     """Parents, texts, limits, fairshare and the number of users are the manifest's, for each of 1,000 accounts."""
-    resources = await found(accounts={"select": select})
+    resources = await backend.found(accounts={"select": select})
     by_name = {account["name"]: account for account in manifest["regular"]}
     compared = 0
     for account in manifest["regular"]:
@@ -96,9 +85,9 @@ async def test_every_regular_account_is_found_as_it_was_put_in(manifest: dict[st
     assert compared == {"leaf": 780, "all": 1000}[select]
 
 
-async def test_the_awkward_accounts_are_found_and_nothing_else(manifest: dict[str, Any]) -> None:
+async def test_the_awkward_accounts_are_found_and_nothing_else(backend: Backend, manifest: dict[str, Any]) -> None:
     """No account of another cluster, none that was deleted, none that was never there; texts come out exactly."""
-    resources = await found()
+    resources = await backend.found()
     regular = {account["name"] for account in manifest["regular"]}
     cases = {small(case["name"]): case for case in manifest["awkward"] if case["name"] not in NOT_OFFERED}
     assert set(resources) - regular == set(cases) | {f"{AWKWARD}-nousers2"}
@@ -108,80 +97,125 @@ async def test_the_awkward_accounts_are_found_and_nothing_else(manifest: dict[st
         for step in case["steps"]:
             if step["command"][:2] == ["add", "account"]:
                 texts |= dict(word.split("=", 1) for word in step["command"][3:] if "=" in word)
-        if "description" in texts:
+        if name == f"{AWKWARD}-verbatim":  # was put in past sacctmgr, as slurmrestd would
+            assert resources[name].attributes["description"] == 'Say "Hi" | it`s ÕÄÖ'
+        elif "description" in texts:
             assert resources[name].attributes["description"] == small(texts["description"])
             assert resources[name].attributes["organization"] == small(texts["organization"])
         assert not resources[name].problems
 
 
-async def test_limits_of_the_awkward_accounts(manifest: dict[str, Any]) -> None:
+async def test_limits_of_the_awkward_accounts(backend: Backend, manifest: dict[str, Any]) -> None:
     """All kinds of limits, zero, taken away again, a member's, an inherited one, another cluster's."""
-    resources = await found()
+    resources = await backend.found()
     assert len(resources[f"{AWKWARD}-alllimits"].limits) == 23
     assert resources[f"{AWKWARD}-alllimits"].limits["GrpTRESMins.mem"] == 4096 * 1024
     assert resources[f"{AWKWARD}-zero"].limits["GrpTRESMins.cpu"] == 0
+    assert resources[f"{AWKWARD}-exa"].limits == {"GrpTRES.mem": 2**44}
     assert resources[f"{AWKWARD}-half"].limits == {"GrpTRES.mem": 1536 * 1024}
     assert resources[f"{AWKWARD}-huge"].limits == {"GrpTRESMins.cpu": 2**63 - 1, "GrpTRESMins.mem": 123456789}
     assert resources[f"{AWKWARD}-both"].limits == {"GrpTRESMins.cpu": 1}
     for name in ("-unset", "-parts", "-nousers", "-oldreadd"):
         assert resources[AWKWARD + name].limits == {}
-    assert resources[f"{AWKWARD}-parts"].user_count == 2
 
 
-async def test_what_is_not_offered_is_named_with_the_reason(manifest: dict[str, Any]) -> None:
-    """So that its record is kept; what was deleted is not there at all."""
-    result = await scan()
-    excluded = result.excluded
+async def test_users_are_counted_once_each(backend: Backend, manifest: dict[str, Any]) -> None:
+    """In several partitions, with and without one, deleted, of a deleted account; names only where asked for."""
+    resources = await backend.found()
+    counted = {name: resources[AWKWARD + name].user_count for name in ("-parts", "-mixparts", "-olduser", "-oldreadd")}
+    assert counted == {"-parts": 2, "-mixparts": 1, "-olduser": 1, "-oldreadd": 0}
+    assert all("users" not in resource.attributes for resource in resources.values())
+    resources = await backend.found(user_names=True)
+    assert resources[f"{AWKWARD}-parts"].attributes["users"] == "awkpart1,awkpart2"
+
+
+async def test_limits_of_a_default_qos(backend: Backend, manifest: dict[str, Any]) -> None:
+    """Where they live in QOS: the one of the account's own row, zero included, and none from elsewhere."""
+    resources = await backend.found(limits={"source": "qos"})
+    assert resources[f"{AWKWARD}-qos"].limits == {
+        "GrpTRESMins.cpu": 70_000,
+        "GrpTRESMins.gres/gpu": 700,
+        "GrpTRES.mem": 3 * 1024 * 1024,
+        "MaxTRES.cpu": 16,
+        "GrpJobs": 0,
+        "MaxWall": 1440,
+    }
+    assert not resources[f"{AWKWARD}-qos"].problems
+    assert resources[f"{AWKWARD}-alllimits"].limits == {}
+    assert "sets no DefaultQOS" in resources[f"{AWKWARD}-alllimits"].problems[0]
+
+
+async def test_an_account_and_a_qos_or_a_partition_as_identity(backend: Backend, manifest: dict[str, Any]) -> None:
+    """For sites that tell allocations apart by these: one resource for each, with the account above it."""
+    resources = await backend.found(identity="account-qos", limits={"source": "qos"})
+    assert {name for name in resources if name.startswith(f"{AWKWARD}-qos,")} == {
+        f"{AWKWARD}-qos,{qos}" for qos in ("gpu-long", "high", "normal")
+    }
+    assert resources[f"{AWKWARD}-qos,high"].limits["GrpTRESMins.cpu"] == 70_000
+    assert resources[f"{AWKWARD}-qos,normal"].limits == {}
+    assert resources[f"{AWKWARD}-qos,high"].parents[0].name == f"{AWKWARD}-qos"
+    resources = await backend.found(identity="account-partition")
+    users = {name: resource.user_count for name, resource in resources.items()}
+    assert users == {f"{AWKWARD}-parts,cpu": 2, f"{AWKWARD}-parts,gpu": 2, f"{AWKWARD}-mixparts,gpu": 1}
+
+
+async def test_the_hierarchy_of_the_site_agent(backend: Backend, manifest: dict[str, Any]) -> None:
+    """Of customers, projects and allocations only the allocations, each with its project as the parent."""
+    resources = await backend.found(accounts={"select": "site-agent"})
+    regular = [account for account in manifest["regular"] if account["level"] == "allocation"]
+    assert {name for name in resources if not name.startswith("hpc_awk") and name != "awksame"} == {
+        account["name"] for account in regular
+    }
+    for account in regular:
+        assert resources[account["name"]].parents[0].name == account["parent"]
+
+
+async def test_what_is_not_offered_is_named_with_the_reason(backend: Backend, manifest: dict[str, Any]) -> None:
+    """What is elsewhere is told apart, for its record is withdrawn; what was deleted is not there at all."""
+    result = await backend.scan()
+    excluded = {**result.excluded, **result.elsewhere}
     parents = {account["name"] for account in manifest["regular"] if account["level"] != "allocation"}
     assert set(excluded) == parents | NOT_OFFERED - {f"{AWKWARD}-deleted", f"{AWKWARD}-olddel"}
-    assert excluded[f"{AWKWARD}-other"] == "has no association on the cluster testcluster"
+    assert result.elsewhere[f"{AWKWARD}-other"] == "has no association on the cluster testcluster"
     assert excluded[f"{AWKWARD}-prj"].startswith("has child accounts")
     assert result.complete
     assert not result.warnings
 
 
-async def test_six_starts_whatever_the_number_of_accounts(manifest: dict[str, Any], counted: Path) -> None:
-    """The number of processes is bounded: five, and one more for the coordinators."""
-    resources = await found(sacctmgr=counted, coordinators=True)
-    assert resources[f"{AWKWARD}-coord"].attributes["coordinators_count"] == 2
-    starts = (counted.parent / "starts").read_text().splitlines()
-    assert len(starts) == 6
-    assert all(start.startswith("-i -n -P -r show ") for start in starts)
+@pytest.mark.parametrize(
+    "settings", [{}, {"coordinators": True, "limits": {"source": "qos"}}], ids=["default", "everything"]
+)
+async def test_six_starts_whatever_the_number_of_accounts(
+    backend: Backend, manifest: dict[str, Any], counted: Path, settings: dict[str, Any]
+) -> None:
+    """The number of processes is bounded, with everything that can be asked for too."""
+    resources = await backend.found(sacctmgr=counted, **settings)
+    if settings:
+        assert resources[f"{AWKWARD}-coord"].attributes["coordinators_count"] == 2
+    assert len((counted.parent / "starts").read_text().splitlines()) <= 6
 
 
-async def test_the_clusters_are_named_where_none_or_a_wrong_one_is_chosen(manifest: dict[str, Any]) -> None:
+async def test_the_clusters_are_named_where_none_or_a_wrong_one_is_chosen(
+    backend: Backend, manifest: dict[str, Any]
+) -> None:
     """SLURM itself answers a wrong name with an empty list and exit code 0."""
     with pytest.raises(BackendMisconfiguredError, match="2 clusters, and none is chosen: othercluster, testcluster"):
-        await scan(cluster=None)
+        await backend.scan(cluster=None)
     with pytest.raises(BackendMisconfiguredError, match="no cluster puhti; it has: othercluster, testcluster"):
-        await scan(cluster="puhti")
+        await backend.scan(cluster="puhti")
 
 
-async def test_the_other_cluster_is_another_backend(manifest: dict[str, Any]) -> None:
+async def test_the_other_cluster_is_another_backend(backend: Backend, manifest: dict[str, Any]) -> None:
     """Its accounts have limits and parents of their own, those of one name too."""
-    resources = await found(cluster="OtherCluster")
+    resources = await backend.found(cluster="OtherCluster")
     assert set(resources) == {f"{AWKWARD}-both"}
     both = resources[f"{AWKWARD}-both"]
     assert both.limits == {"GrpTRESMins.cpu": 2}
     assert [parent.name for parent in both.parents] == [f"{AWKWARD}-other"]
 
 
-async def test_check_passes(manifest: dict[str, Any]) -> None:
-    """All that a scan needs is there."""
-    checks = await SlurmScanner(SlurmSettings(cluster="testcluster")).check()
-    assert [check.status for check in checks] == [CheckStatus.PASS] * 3
-
-
-async def test_a_slurmdbd_that_is_down_is_unavailable(manifest: dict[str, Any], slurm_lab: SlurmLab) -> None:
-    """In sacctmgr's words, from a scan and from check; when it is up again the scan is whole again."""
-    before = await scan()
-    slurm_lab.stop("slurmdbd")
-    try:
-        with pytest.raises(BackendUnavailableError, match="Connection refused"):
-            await scan()
-        failed = (await SlurmScanner(SlurmSettings(cluster="testcluster")).check())[-1]
-        assert (failed.name, failed.status) == ("cluster", CheckStatus.FAIL)
-        assert "Connection refused" in failed.detail
-    finally:
-        slurm_lab.start()
-    assert await scan() == before
+async def test_check_passes(backend: Backend, manifest: dict[str, Any], slurm_lab: SlurmLab) -> None:
+    """All that a scan needs is there, and the release is the one that is to be run."""
+    checks = await backend.scanner().check()
+    assert [check for check in checks if check.status is not CheckStatus.PASS] == []
+    assert f" is of SLURM {slurm_lab.release}." in checks[0].detail

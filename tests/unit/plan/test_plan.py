@@ -152,6 +152,12 @@ def test_excluded_is_kept() -> None:
     assert plan.keep[0].why == "no longer offered: has child accounts"
 
 
+def test_what_is_elsewhere_now_is_withdrawn_with_its_reason() -> None:
+    """An account that left this cluster but lives on another has gone from what the offering stands for."""
+    plan = plan_for(scan=Scan((), elsewhere={"acct1": "has no association here"}), records=(record("acct1"),))
+    assert [removal.why for removal in plan.withdraw] == ["has no association here"]
+
+
 def test_unplaced_is_left_out_with_its_reason() -> None:
     """What has no project is not reported, and the reason is told."""
     plan = plan_for(found("acct1"), place=nowhere)

@@ -1,99 +1,156 @@
 """What sacctmgr's answers come to: the found resources, what is not offered, and what could not be read. No I/O."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from waldur_import_agent.records import Attribute, FoundResource, Scan
-from waldur_import_agent.scanners.base import BackendMisconfiguredError, BackendUnavailableError
-from waldur_import_agent.scanners.slurm.parse import (
-    Association,
-    UnreadableError,
-    is_valid,
-    parse_associations,
-    parse_coordinators,
-    parse_limits,
-    parse_names,
-    parse_texts,
-    readable,
-)
+from waldur_import_agent.records import Attribute, FoundResource, Limit, Scan
+from waldur_import_agent.scanners.slurm.associations import AccountRow, ClusterRows
+from waldur_import_agent.scanners.slurm.limits import QosLimits
 from waldur_import_agent.scanners.slurm.selection import why_not_offered
-from waldur_import_agent.scanners.slurm.settings import Accounts
-from waldur_import_agent.scanners.slurm.tree import ROOT, Account, build_tree
+from waldur_import_agent.scanners.slurm.settings import SlurmSettings
+from waldur_import_agent.scanners.slurm.text import is_valid, readable
+from waldur_import_agent.scanners.slurm.texts import Texts, compared
+from waldur_import_agent.scanners.slurm.tree import Account, accounts_below
 
-KIND = "SLURM account"
+KINDS = {
+    "account": "SLURM account",
+    "account-qos": "SLURM account and QOS",
+    "account-partition": "SLURM account and partition",
+}
+"""What a found resource is, by `identity`."""
+SEPARATOR = ","
+"""Between the account and the QOS or partition of an id: sacctmgr takes no name with a comma."""
 
 
 @dataclass(frozen=True, slots=True)
-class Answers:
-    """What the reads of one scan printed; see commands.Sacctmgr. `cluster` is the name that the database gives it."""
+class Reading:
+    """All that was read of one cluster. `cluster` is the name that the database gives it.
+
+    `coordinators` and `qos` are None where they were not asked for; `qos` has the limits of each QOS.
+    """
 
     cluster: str
-    associations: str
-    names: str
-    organizations: str
-    descriptions: str
-    coordinators: str | None
+    found: ClusterRows
+    root: AccountRow
+    organizations: Texts
+    descriptions: Texts
+    coordinators: Counter[str] | None = None
+    qos: QosLimits | None = None
+    warnings: tuple[str, ...] = ()
 
 
-def assemble(answers: Answers, accounts: Accounts) -> Scan:
-    """The scan that the answers make, with the accounts that the settings ask for.
-
-    Raises BackendUnavailableError where the associations cannot be read, and BackendMisconfiguredError where the row of
-    the cluster's root is not among them.
-    """
-    rows = cluster_rows(answers.associations, answers.cluster)
-    known_names = {row.account for row in rows}
-    all_names = parse_names(answers.names, known_names)
-    tree = build_tree(rows, parse_texts(answers.organizations, all_names), parse_texts(answers.descriptions, all_names))
-    if tree is None:
-        raise root_missing(answers.cluster)
-    coordinators = None if answers.coordinators is None else parse_coordinators(answers.coordinators)
-    excluded = dict.fromkeys(
-        map(readable, all_names - known_names), f"has no association on the cluster {answers.cluster}"
-    )
-    warnings = [f"account {readable(name)}: an account above it is not in sacctmgr's answer" for name in tree.detached]
-    resources = []
-    for account in tree.accounts:
-        if is_valid(account.name):
-            reason = why_not_offered(accounts, account)
-        else:
-            reason = "its name is not valid UTF-8"
+def assemble(reading: Reading, settings: SlurmSettings) -> Scan:
+    """The scan that the answers make, with the accounts that the settings ask for."""
+    found, cluster = reading.found, reading.cluster
+    organizations = compared(reading.organizations, reading.descriptions)
+    descriptions = compared(reading.descriptions, reading.organizations)
+    strangers = {*organizations.strangers, *descriptions.strangers}
+    excluded: dict[str, str] = {}
+    warnings = [*reading.warnings]
+    if found.inconsistent:
+        warnings.append(f"the associations are no whole tree: {found.inconsistent}")
+    resources: list[FoundResource] = []
+    reached = {reading.root.id}
+    for account in accounts_below(reading.root, found, organizations, descriptions):
+        reached.add(account.row.id)
+        reason = why_not_offered(settings.accounts, account)
+        if wrong := _wrong_name(account.name, settings):
+            reason = wrong
             warnings.append(f"account {readable(account.name)} is left out: {reason}")
+        if not reason:
+            parts = list(_resources(account, reading, settings))
+            resources += parts
+            reason = "" if parts else _no_parts(settings)
         if reason:
             excluded[readable(account.name)] = reason
-        else:
-            resources.append(_resource(account, coordinators))
+    detached = sorted(readable(row.account) for row in found.rows if row.id not in reached)
+    warnings += [f"account {name}: it is not below root in sacctmgr's answer" for name in detached]
     return Scan(
         resources=tuple(sorted(resources, key=lambda resource: resource.backend_id)),
         warnings=tuple(warnings),
-        complete=not tree.detached,
+        complete=not found.inconsistent and not detached,
         excluded=dict(sorted(excluded.items())),
+        elsewhere=dict.fromkeys(sorted(map(readable, strangers)), f"has no association on the cluster {cluster}"),
     )
 
 
-def cluster_rows(printed: str, cluster: str) -> list[Association]:
-    """The associations of one cluster. Raises BackendUnavailableError where they cannot be read."""
-    try:
-        return [row for row in parse_associations(printed) if row.cluster == cluster]
-    except UnreadableError as error:
-        raise BackendUnavailableError(f"the answer of sacctmgr show assoc cannot be read: {error}") from error
+def _wrong_name(name: str, settings: SlurmSettings) -> str:
+    """What keeps an account of this name from being offered, or nothing."""
+    if not is_valid(name):
+        return "its name is not valid UTF-8"
+    if SEPARATOR in name and settings.identity != "account":  # slurmrestd takes it
+        return f"its name holds a comma, and identity is {settings.identity}"
+    return ""
 
 
-def root_missing(cluster: str) -> BackendMisconfiguredError:
-    """The error for an answer without the row of the cluster's root account."""
-    return BackendMisconfiguredError(
-        f"SLURM does not show the agent the account {ROOT} of the cluster {cluster}: what it shows is not all",
-        remedy="Give the agent's user AdminLevel=Operator in SLURM, or take `users` out of slurmdbd.conf's PrivateData",
+def _no_parts(settings: SlurmSettings) -> str:
+    if settings.identity == "account-qos":
+        return "no QOS holds for it, and identity is account-qos"
+    return "no member of it is tied to a partition, and identity is account-partition"
+
+
+def _resources(account: Account, reading: Reading, settings: SlurmSettings) -> Iterator[FoundResource]:
+    """The resources that one account makes: one, or one for each of its QOS or partitions."""
+    attributes = _attributes(account, reading)
+    if settings.identity == "account":
+        yield _resource(account, account.row.default_qos, attributes, reading, settings)
+        return
+    attributes["account"] = account.name
+    if settings.identity == "account-qos":
+        for qos in account.qos:
+            yield _resource(account, qos, {**attributes, "qos": qos}, reading, settings, part=qos)
+    else:
+        for partition in sorted(account.members.partitions()):
+            own = {**attributes, "partition": partition}
+            yield _resource(account, account.row.default_qos, own, reading, settings, part=partition)
+
+
+def _resource(
+    account: Account,
+    qos: str,
+    attributes: dict[str, Attribute],
+    reading: Reading,
+    settings: SlurmSettings,
+    *,
+    part: str = "",
+) -> FoundResource:
+    """One resource; `part` is the QOS or the partition where that belongs to its identity."""
+    if reading.qos is None:
+        limits, problems = account.row.limits, account.row.limit_problems
+    else:
+        limits, problems = _of_qos(qos, reading.qos)
+    tied = account.members.partitions().get(part) if settings.identity == "account-partition" else None
+    users = account.members.users() if tied is None else tied
+    if settings.user_names:
+        attributes["users"] = readable(",".join(sorted(users)))
+    name = f"{account.name}{SEPARATOR}{readable(part)}" if part else account.name
+    return FoundResource(
+        backend_id=name,
+        name=name,
+        kind=KINDS[settings.identity],
+        parents=(account.as_ancestor(), *account.parents) if part else account.parents,
+        attributes=attributes,
+        limits=limits,
+        user_count=len(users),
+        problems=(*account.problems, *map(readable, problems)) if account.problems or problems else (),
     )
 
 
-def _resource(account: Account, coordinators: Counter[str] | None) -> FoundResource:
+def _of_qos(name: str, known: QosLimits) -> tuple[Mapping[str, Limit], tuple[str, ...]]:
+    """The limits of a QOS, and what keeps them from being known."""
+    if not name:
+        return {}, ("no limits: limits.source is qos, and the account's own row sets no DefaultQOS",)
+    if name not in known:
+        return {}, (f"no limits: SLURM lists no QOS {name}",)
+    return known[name]
+
+
+def _attributes(account: Account, reading: Reading) -> dict[str, Attribute]:
     row = account.row
-    limits, problems = parse_limits(row.limits)
     attributes: dict[str, Attribute] = {
         **account.texts,
-        "cluster": row.cluster,
+        "cluster": reading.cluster,
         "parent": readable(account.parent),
         "depth": account.depth,
     }
@@ -102,23 +159,10 @@ def _resource(account: Account, coordinators: Counter[str] | None) -> FoundResou
     for name, text in (
         ("qos", row.qos),
         ("default_qos", row.default_qos),
-        ("partitions", _joined(account.partitions)),
+        ("partitions", ",".join(sorted(account.members.partitions()))),
     ):
         if text:
             attributes[name] = readable(text)
-    if coordinators is not None:
-        attributes["coordinators_count"] = coordinators[account.name]
-    return FoundResource(
-        backend_id=account.name,
-        name=account.name,
-        kind=KIND,
-        parents=account.parents,
-        attributes=attributes,
-        limits=limits,
-        user_count=len(account.users),
-        problems=account.problems + tuple(readable(problem) for problem in problems),
-    )
-
-
-def _joined(texts: Iterable[str]) -> str:
-    return ",".join(sorted(texts))
+    if reading.coordinators is not None:
+        attributes["coordinators_count"] = reading.coordinators[account.name]
+    return attributes

@@ -9,7 +9,6 @@ import errno
 import os
 
 from waldur_import_agent.scanners.base import BackendError, BackendMisconfiguredError, BackendUnavailableError
-from waldur_import_agent.scanners.slurm.parse import ASSOCIATION_COLUMNS
 from waldur_import_agent.scanners.slurm.settings import SlurmSettings
 from waldur_import_agent.system import (
     Completed,
@@ -46,61 +45,57 @@ MISCONFIGURED = {
     "invalid option": UNKNOWN_WORD,
 }
 """What of sacctmgr's texts (22.05 and 24.11) says that trying again cannot help, and the remedy."""
+UNAVAILABLE = {
+    "Unable to connect to database": "Start slurmdbd's database, or mend slurmdbd's access to it",
+    "Munge encode failed": "Start munged on the agent's host",
+    "SLURM_PERSIST_INIT": "The munge key of the agent's host must be that of slurmdbd's host",
+    "getaddrinfo() failed": "Let AccountingStorageHost in slurm.conf be a name that the agent's host can resolve",
+    "No response to persist_init": "slurmdbd hangs: look at its log and at its database, and start it again",
+    "reset by peer": "slurmdbd stopped while it answered: look at its log",
+    "Connection refused": "Start slurmdbd, or mend AccountingStorageHost and AccountingStoragePort in slurm.conf",
+}
+"""What of sacctmgr's texts may pass, and what helps where it does not; the most telling text comes first."""
+
+
+OWN_VARIABLES = "WALDUR_IMPORT_AGENT"
+"""How the agent's own variables begin; one of them may be the token, which is none of a child's business."""
 
 
 class Sacctmgr:
-    """Runs sacctmgr; each method is one process start and gives what was printed.
+    """Runs sacctmgr, for one scan or one check; `starts` counts how often.
 
-    Bytes that are not valid UTF-8 come as lone surrogates, so that nothing is lost; see parse.is_valid.
     All methods raise BackendUnavailableError or BackendMisconfiguredError with sacctmgr's own words.
     """
 
     def __init__(self, settings: SlurmSettings) -> None:
         self._settings = settings
+        self.starts = 0
 
     async def version(self) -> str:
         """The release, like `22.05.8`: Debian's program calls itself slurm-wlm, others slurm."""
-        words = (await self._run("--version")).split()
+        words = (await self._run("--version")).decode("utf-8", "replace").split()
         return words[-1] if words else "unknown"
 
-    async def clusters(self) -> str:
-        """The names of all clusters, one a line."""
-        return await self._show("cluster", "format=Cluster")
-
-    async def associations(self, *where: str) -> str:
-        """The rows of accounts and of members, ASSOCIATION_COLUMNS wide.
-
-        `wopl` (without parent limits): a row shows what was set on it, not what it inherits. `withraw`: a change to the
-        inherited QOS list is shown as such, `+low`, and not as if it were the list.
-        """
-        return await self._show("assoc", "wopl", "withraw", *where, "format=" + ",".join(ASSOCIATION_COLUMNS))
-
-    async def names(self) -> str:
-        """The names of all accounts, one a line; those without any association too."""
-        return await self._show("account", "format=Account")
-
-    async def organizations(self) -> str:
-        """Name and organization of all accounts; alone, since two texts in one row cannot be told apart."""
-        return await self._show("account", "format=Account,Org")
-
-    async def descriptions(self) -> str:
-        """Name and description of all accounts."""
-        return await self._show("account", "format=Account,Descr")
-
-    async def coordinators(self) -> str:
-        """Each user and the accounts he coordinates, those below included."""
-        return await self._show("user", "withcoord", "format=User,Coord")
-
-    async def _show(self, *arguments: str) -> str:
-        printed = await self._run(*FLAGS, "show", *arguments)
-        if printed and not printed.endswith("\n"):
-            raise BackendUnavailableError(f"{self._named('show', *arguments)} ended in the middle of a line")
+    async def answer(self, name: str, words: tuple[str, ...]) -> bytes:  # noqa: ARG002 - what saved answers go by
+        """What `show` prints with these words."""
+        printed = await self._run(*FLAGS, "show", *words)
+        if printed and not printed.endswith(b"\n"):
+            raise BackendUnavailableError(f"{self._named('show', *words)} ended in the middle of a line")
         return printed
 
-    async def _run(self, *arguments: str) -> str:
+    def command(self, words: tuple[str, ...]) -> list[str]:
+        """The whole command, for whoever wants to run it again."""
+        return [str(self._settings.sacctmgr), *FLAGS, "show", *words]
+
+    async def _run(self, *arguments: str) -> bytes:
         settings = self._settings
+        self.starts += 1
         what = self._named(*arguments)
-        environment = {name: value for name, value in os.environ.items() if name != "SLURM_JWT"}
+        environment = {
+            name: value
+            for name, value in os.environ.items()
+            if name != "SLURM_JWT" and not name.upper().startswith(OWN_VARIABLES)
+        }
         # a token there would silently make sacctmgr another user; C.UTF-8 is there on every host
         environment["LC_ALL"] = "C.UTF-8"
         try:
@@ -124,7 +119,7 @@ class Sacctmgr:
             ) from error
         if done.returncode or done.stderr.strip():
             raise classify(what, done)
-        return done.stdout.decode("utf-8", "surrogateescape")
+        return done.stdout
 
     def _named(self, *arguments: str) -> str:
         """The command as an error names it: its list of columns helps nobody."""
@@ -145,7 +140,9 @@ def classify(what: str, done: Completed) -> BackendError:
     for text, remedy in MISCONFIGURED.items():
         if text in words:
             return BackendMisconfiguredError(message, remedy=remedy)
-    return BackendUnavailableError(message)
+    return BackendUnavailableError(
+        message, remedy=next((remedy for text, remedy in UNAVAILABLE.items() if text in words), "")
+    )
 
 
 def _not_started(error: ProcessNotStartedError) -> BackendError:

@@ -1,7 +1,8 @@
-"""The slurm scanner: which reads a scan makes."""
+"""The slurm scanner: where its answers come from, and what it says of them."""
 
 import asyncio
 from collections.abc import Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import ClassVar, Self
 
@@ -13,18 +14,19 @@ from waldur_import_agent.scanners.base import (
     CheckStatus,
     ScannerSettings,
 )
-from waldur_import_agent.scanners.slurm.assembly import Answers, assemble, cluster_rows, root_missing
+from waldur_import_agent.scanners.slurm.assembly import Reading, assemble
 from waldur_import_agent.scanners.slurm.commands import Sacctmgr
-from waldur_import_agent.scanners.slurm.parse import parse_clusters
+from waldur_import_agent.scanners.slurm.dump import parse_dump
+from waldur_import_agent.scanners.slurm.reading import ClusterReader, local_user
+from waldur_import_agent.scanners.slurm.saved import SavedAnswers, SavingAnswers
 from waldur_import_agent.scanners.slurm.settings import SlurmSettings
-from waldur_import_agent.scanners.slurm.tree import ROOT
 
 
 class SlurmScanner:
     """Offers the accounts of one cluster, with their own limits, never with inherited ones or a member's.
 
-    A scan takes five starts of sacctmgr, or six with `coordinators`, whatever the number of accounts. They run side by
-    side and are not one snapshot: an account that is made meanwhile may lack a text, which is then its problem.
+    A scan takes four to six starts of sacctmgr, whatever the number of accounts, or none at all with `from_files` and
+    `from_dump`.
     """
 
     kind: ClassVar[str] = "slurm"
@@ -35,7 +37,16 @@ class SlurmScanner:
         if not isinstance(settings, SlurmSettings):
             raise TypeError(f"the slurm scanner needs SlurmSettings, not {type(settings).__name__}")
         self._settings = settings
-        self._sacctmgr = Sacctmgr(settings)
+        self._save_to: Path | None = None
+
+    def save_answers(self, directory: Path) -> None:
+        """Write what sacctmgr answers in the scans from now on into a directory, for `from_files`."""
+        if self._settings.from_files or self._settings.from_dump:
+            raise BackendMisconfiguredError(
+                "this scanner does not run sacctmgr, so there is nothing to save",
+                remedy="Take from_files and from_dump out of its settings",
+            )
+        self._save_to = directory
 
     async def __aenter__(self) -> Self:
         return self
@@ -46,13 +57,29 @@ class SlurmScanner:
         """Nothing is held between scans."""
 
     async def check(self) -> Sequence[Check]:
-        """Whether sacctmgr can be started, the cluster is there, and its root account can be seen; up to what fails."""
-        checks = []
-        for name, look in (
-            ("sacctmgr", self._check_version),
-            ("cluster", self._check_cluster),
-            ("root account", self._check_root),
-        ):
+        """Whether a scan would see all: program, cluster, the agent's rights, root account; up to what fails."""
+        if self._settings.from_files or self._settings.from_dump:
+            return [await self._check_files()]
+        sacctmgr = Sacctmgr(self._settings)
+        reader = ClusterReader(sacctmgr, self._settings)
+        checks: list[Check] = []
+
+        async def version() -> str:
+            return f"{self._settings.sacctmgr} is of SLURM {await sacctmgr.version()}"
+
+        async def cluster() -> str:
+            return f"{await reader.cluster()} is in the accounting database"
+
+        async def rights() -> str:
+            reader.config, levels = await reader.rights()
+            level = reader.refuse_partial(levels)
+            return f"{reader.config}; the user {local_user()}{f' ({level})' * bool(level)} sees all associations"
+
+        async def root() -> str:
+            await reader.check_root()
+            return "the account root can be seen"
+
+        for name, look in (("sacctmgr", version), ("cluster", cluster), ("rights", rights), ("root account", root)):
             try:
                 checks.append(Check(name, CheckStatus.PASS, await look()))
             except BackendError as error:
@@ -63,66 +90,42 @@ class SlurmScanner:
     async def scan(self) -> Scan:
         """Read all accounts once. Raises BackendUnavailableError or BackendMisconfiguredError.
 
-        Raises too where the row of the cluster's root is not in the answer: an answer that SLURM's PrivateData has
-        filtered, or emptied, looks like any other, and this is how it shows.
+        Raises too where what SLURM shows is certainly not all: PrivateData and a user who is no Operator, or an answer
+        without the row of the cluster's root.
         """
-        read = self._sacctmgr
-        try:
-            async with asyncio.TaskGroup() as group:
-                cluster = group.create_task(self._cluster())
-                associations = group.create_task(read.associations(*self._where()))
-                names = group.create_task(read.names())
-                organizations = group.create_task(read.organizations())
-                descriptions = group.create_task(read.descriptions())
-                coordinators = group.create_task(read.coordinators()) if self._settings.coordinators else None
-        except ExceptionGroup as failed:
-            known = [error for error in failed.exceptions if isinstance(error, BackendError)]
-            if len(known) < len(failed.exceptions):
-                raise
-            raise known[0]  # noqa: B904 - its own cause is what matters; the group stays as its context
-        answers = Answers(
-            cluster=cluster.result(),
-            associations=associations.result(),
-            names=names.result(),
-            organizations=organizations.result(),
-            descriptions=descriptions.result(),
-            coordinators=None if coordinators is None else coordinators.result(),
-        )
+        reading = await self._read()
         # about half a second for 10,000 accounts: in a thread, so that the loop goes on meanwhile
-        return await asyncio.to_thread(assemble, answers, self._settings.accounts)
+        return await asyncio.to_thread(assemble, reading, self._settings)
 
-    async def _cluster(self) -> str:
-        """The cluster's name as the database has it. Raises BackendMisconfiguredError, naming those there are."""
-        there = parse_clusters(await self._sacctmgr.clusters())
-        wanted = self._settings.cluster
-        listed = ", ".join(there) or "none"
-        if wanted is None:
-            if len(there) == 1:
-                return there[0]
+    async def _read(self) -> Reading:
+        settings = self._settings
+        if settings.from_dump is not None:
+            return await asyncio.to_thread(self._dumped, settings.from_dump)
+        if settings.from_files is not None:
+            return await ClusterReader(SavedAnswers(settings.from_files), settings).read()
+        if self._save_to is None:
+            return await ClusterReader(Sacctmgr(settings), settings).read()
+        saving = SavingAnswers(Sacctmgr(settings), self._save_to)
+        reader = ClusterReader(saving, settings)
+        reading = await reader.read()
+        saving.finish(reading.cluster, reader.config.version)
+        return reading
+
+    def _dumped(self, file: Path) -> Reading:
+        try:
+            printed = file.read_bytes()
+        except OSError as error:
             raise BackendMisconfiguredError(
-                f"the accounting database has {len(there)} clusters, and none is chosen: {listed}",
-                remedy="Set scanner.cluster to the one whose accounts this offering stands for",
-            )
-        for name in there:
-            if name.casefold() == wanted.casefold():
-                return name
-        raise BackendMisconfiguredError(
-            f"the accounting database has no cluster {wanted}; it has: {listed}",
-            remedy="Set scanner.cluster to one of these, or let the agent use another slurm.conf",
-        )
+                f"the dump {file} cannot be read: {error.strerror}",
+                remedy="Write it with `sacctmgr dump CLUSTER file=FILE`, or set scanner.from_dump to where it is",
+            ) from error
+        return parse_dump(printed, self._settings.cluster, coordinators=self._settings.coordinators)
 
-    def _where(self) -> tuple[str, ...]:
-        return (f"cluster={self._settings.cluster}",) if self._settings.cluster else ()
-
-    async def _check_version(self) -> str:
-        return f"{self._settings.sacctmgr} is of SLURM {await self._sacctmgr.version()}"
-
-    async def _check_cluster(self) -> str:
-        return f"{await self._cluster()} is in the accounting database"
-
-    async def _check_root(self) -> str:
-        cluster = await self._cluster()
-        printed = await self._sacctmgr.associations("where", f"cluster={cluster}", f"account={ROOT}", "user=")
-        if not any(row.account == ROOT for row in cluster_rows(printed, cluster)):
-            raise root_missing(cluster)
-        return f"the account {ROOT} of {cluster} can be seen"
+    async def _check_files(self) -> Check:
+        source = self._settings.from_files or self._settings.from_dump
+        name = "saved answers" if self._settings.from_files else "dump"
+        try:
+            scan = await self.scan()
+        except BackendError as error:
+            return Check(name, CheckStatus.FAIL, str(error.args[0]), error.remedy)
+        return Check(name, CheckStatus.PASS, f"{source} tells of {len(scan.resources)} accounts to offer")

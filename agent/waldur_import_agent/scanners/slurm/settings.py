@@ -34,8 +34,11 @@ class Condition(ScannerSettings):
 class Accounts(ScannerSettings):
     """Which accounts are offered. The others are known, and their records are kept."""
 
-    select: Literal["leaf", "all"] = Field(
-        default="leaf", description="leaf: accounts without child accounts; all: every account but root"
+    select: Literal["leaf", "all", "site-agent"] = Field(
+        default="leaf",
+        description="leaf: accounts without child accounts; all: every account but root; site-agent: of the "
+        "customer, project and allocation accounts that Waldur's site agent makes, the allocations (depth 3), whose "
+        "parent's name tells the project",
     )
     include: tuple[Condition, ...] = Field(
         default=(),
@@ -44,6 +47,16 @@ class Accounts(ScannerSettings):
     )
     exclude: tuple[Condition, ...] = Field(
         default=(), description="an account that matches one of these is not offered; stronger than include"
+    )
+
+
+class Limits(ScannerSettings):
+    """Where the limits of a resource are."""
+
+    source: Literal["account", "qos"] = Field(
+        default="account",
+        description="account: the limits set on the account's own row; qos: those of the QOS that is its own "
+        "DefaultQOS (with identity account-qos: of that QOS), which takes one more start of sacctmgr",
     )
 
 
@@ -69,4 +82,30 @@ class SlurmSettings(ScannerSettings):
     coordinators: bool = Field(
         default=False, description="count each account's coordinators too, which takes one more start of sacctmgr"
     )
+    user_names: bool = Field(
+        default=False,
+        description="give the names of each account's users as the attribute `users`; they are personal data, and "
+        "without this they are only counted",
+    )
     accounts: Accounts = Field(default=Accounts(), description="which accounts are offered")
+    identity: Literal["account", "account-qos", "account-partition"] = Field(
+        default="account",
+        description="what one resource is: an account, as Waldur's site agent has it (its backend id is the account's "
+        "name); or one of its QOS or partitions, whose backend id is then `account,qos` or `account,partition`",
+    )
+    limits: Limits = Field(default=Limits(), description="where the limits are")
+    from_files: Path | None = Field(
+        default=None,
+        description="read the answers that `scan --save` wrote into this directory, and do not run sacctmgr",
+    )
+    from_dump: Path | None = Field(
+        default=None, description="read this file that `sacctmgr dump` wrote, and do not run sacctmgr"
+    )
+
+    @model_validator(mode="after")
+    def _can_be_read(self) -> Self:
+        if self.from_files and self.from_dump:
+            raise ValueError("from_files and from_dump exclude each other")
+        if self.from_dump and self.limits.source == "qos":
+            raise ValueError("a dump does not tell the limits of a QOS: limits.source must be account with from_dump")
+        return self

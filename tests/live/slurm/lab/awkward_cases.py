@@ -9,6 +9,10 @@ Case: TypeAlias = tuple[str, str, list[Command]]
 
 AWKWARD = "hpc_awk"
 OTHER_CLUSTER = "othercluster"
+QOS_HIGH = ("GrpTRESMins=cpu=70000,gres/gpu=700", "GrpTRES=mem=3T", "MaxTRES=cpu=16", "GrpJobs=0", "MaxWall=1-00:00:00")
+"""Limits of the QOS high, which one account has as its default."""
+VERBATIM = 'Say "Hi" | it`s ÕÄÖ'
+"""A text as only slurmrestd can store it: capitals and double quotes."""
 AGE = ["(make it two days old)"]
 """Stands among the commands where all that was made before must be older than a day."""
 
@@ -177,6 +181,8 @@ def awkward_cases(cluster: str) -> list[Case]:
         "GrpTRESMins=cpu=9223372036854775807,mem=123456789",
     )
     plain(f"{AWKWARD}-half", "a memory that is shown with a fraction", "GrpTRES=mem=1536G")
+    plain(f"{AWKWARD}-exa", "a memory in the unit that sacctmgr prints as ?", "GrpTRES=mem=17592186044416")
+    plain(f"{AWKWARD}-verbatim", "a text that did not go through sacctmgr")
     plain(f"{AWKWARD}-fsparent", "fairshare of the parent", "Fairshare=parent")
     plain("awksame", "an account named like its user", then=[["add", "user", "awksame", "account=awksame"]])
     plain(

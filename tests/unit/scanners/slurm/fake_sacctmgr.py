@@ -8,17 +8,20 @@ RECORDED = Path(__file__).parent / "recorded"
 SCRIPT = """#!/bin/sh
 cd '{directory}'
 echo "$*" >>starts
-echo "SLURM_JWT=${{SLURM_JWT-none}} LC_ALL=$LC_ALL" >>environments
+echo "SLURM_JWT=${{SLURM_JWT-none}} LC_ALL=$LC_ALL own=$(env | grep -c ^WALDUR_IMPORT_AGENT)" >>environments
 case "$*" in
     --version) kind=version ;;
+    *'show config') kind=config ;;
     *'show cluster '*) kind=cluster ;;
-    *'show assoc '*' account=root user= '*) kind=assoc-root ;;
-    *'show assoc '*' cluster='*) kind=assoc ;;
-    *'show assoc '*) kind=assoc-all-clusters ;;
-    *'show account format=Account') kind=account ;;
-    *'show account format=Account,Org') kind=account-org ;;
-    *'show account format=Account,Descr') kind=account-descr ;;
-    *'show user '*) kind=user-coord ;;
+    *'show assoc wopi '*' account=root user= '*) kind=assoc-root ;;
+    *'show assoc wopi '*' cluster='*) kind=assoc ;;
+    *'show assoc wopi '*) kind=assoc-all-clusters ;;
+    *'show assoc wopl '*' cluster='*) kind=assoc-wopl ;;
+    *'show account '*,Org) kind=account-org ;;
+    *'show account '*,Descr) kind=account-descr ;;
+    *'show user withcoord '*) kind=user-coord ;;
+    *'show user '*) kind=user ;;
+    *'show qos '*) kind=qos ;;
     *) echo "nobody should ask for this: $*" >&2; exit 3 ;;
 esac
 if [ -e "$kind.sh" ]; then . "./$kind.sh"; fi
@@ -45,6 +48,15 @@ class FakeSacctmgr:
     def recorded(self, kind: str) -> str:
         """The answer that it would give now."""
         return (self.directory / f"{kind}.out").read_text()
+
+    def release(self, version: str) -> None:
+        """Be of another release; the columns of its associations are another matter."""
+        self.answer("config", self.recorded("config").replace("22.05.8", version))
+
+    def private(self, words: str) -> None:
+        """Have another PrivateData in slurmdbd.conf."""
+        own, dbd = self.recorded("config").split("SlurmDBD configuration:")
+        self.answer("config", f"{own}SlurmDBD configuration:{dbd.replace('= none', f'= {words}')}")
 
     def behave(self, kind: str, shell: str) -> None:
         """Run shell code before one kind of read is answered; an `exit` in it prevents the answer."""

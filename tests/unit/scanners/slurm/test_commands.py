@@ -26,12 +26,12 @@ MEANING: dict[str, tuple[type[BackendError], str, str]] = {
         "accounting_storage/slurmdbd",
     ),
     "denied": (BackendMisconfiguredError, "Access/permission denied", "AdminLevel=Operator"),
-    "database-down": (BackendUnavailableError, "Unable to connect to database", ""),
-    "host-unresolvable": (BackendUnavailableError, "Name or service not known", ""),
-    "munge-down": (BackendUnavailableError, "Munge encode failed", ""),
-    "slurmdbd-down": (BackendUnavailableError, "Connection refused", ""),
-    "slurmdbd-hung": (BackendUnavailableError, "No response to persist_init", ""),
-    "token-expired": (BackendUnavailableError, "Failed to unpack SLURM_PERSIST_INIT", ""),
+    "database-down": (BackendUnavailableError, "Unable to connect to database", "slurmdbd's database"),
+    "host-unresolvable": (BackendUnavailableError, "Name or service not known", "can resolve"),
+    "munge-down": (BackendUnavailableError, "Munge encode failed", "Start munged"),
+    "slurmdbd-down": (BackendUnavailableError, "Connection refused", "Start slurmdbd"),
+    "slurmdbd-hung": (BackendUnavailableError, "No response to persist_init", "slurmdbd hangs"),
+    "token-expired": (BackendUnavailableError, "Failed to unpack SLURM_PERSIST_INIT", "munge key"),
 }
 
 
@@ -53,38 +53,46 @@ async def test_failures_are_told_apart_by_sacctmgrs_words(sacctmgr: FakeSacctmgr
     sacctmgr.behave("assoc", f"cat '{recorded}' >&2; exit 1")
     with pytest.raises(meaning, match=re.escape(words)) as caught:
         await scanner(sacctmgr).scan()
-    assert f"{sacctmgr.program} show assoc wopl withraw cluster=testcluster failed with exit code 1: " in str(
+    assert f"{sacctmgr.program} show assoc wopi withraw cluster=testcluster failed with exit code 1: " in str(
         caught.value
     )
     assert remedy in caught.value.remedy
-    assert bool(remedy) == bool(caught.value.remedy)
 
 
-@pytest.mark.parametrize("kind", ["cluster", "assoc", "account", "account-org", "account-descr", "user-coord"])
+async def test_a_slurmdbd_that_stops_while_it_answers_may_come_back(sacctmgr: FakeSacctmgr) -> None:
+    """Seen with both releases; stdout is empty then."""
+    words = "_conn_readable: persistent connection for fd 4 experienced error[104]: Connection reset by peer"
+    sacctmgr.behave("assoc", f"echo '{words}' >&2; echo ' Error with request: Connection refused' >&2; exit 1")
+    with pytest.raises(BackendUnavailableError, match="reset by peer; Error with request") as caught:
+        await scanner(sacctmgr).scan()
+    assert "slurmdbd stopped while it answered" in caught.value.remedy
+
+
+@pytest.mark.parametrize("kind", ["config", "assoc", "account-org", "account-descr", "user-coord", "qos"])
 async def test_each_read_must_succeed(sacctmgr: FakeSacctmgr, kind: str) -> None:
     """One failed read fails the scan, whichever it is."""
     sacctmgr.behave(kind, "echo 'that went wrong' >&2; exit 1")
     with pytest.raises(BackendUnavailableError, match="that went wrong"):
-        await scanner(sacctmgr, coordinators=True).scan()
+        await scanner(sacctmgr, coordinators=True, limits={"source": "qos"}).scan()
 
 
 async def test_words_on_stderr_are_a_failure_although_the_exit_code_is_zero(sacctmgr: FakeSacctmgr) -> None:
     """The answer may then be empty or a part."""
-    sacctmgr.behave("account", "echo 'sacctmgr: error: something' >&2")
+    sacctmgr.behave("account-org", "echo 'sacctmgr: error: something' >&2")
     with pytest.raises(BackendUnavailableError, match="exit code 0: sacctmgr: error: something"):
         await scanner(sacctmgr).scan()
 
 
 async def test_an_exit_code_without_words_is_a_failure(sacctmgr: FakeSacctmgr) -> None:
     """A program that was killed says nothing."""
-    sacctmgr.behave("account", "exit 5")
+    sacctmgr.behave("account-org", "exit 5")
     with pytest.raises(BackendUnavailableError, match="exit code 5: it gave no reason"):
         await scanner(sacctmgr).scan()
 
 
 async def test_repeated_and_long_words_are_cut(sacctmgr: FakeSacctmgr) -> None:
     """A text of many equal lines, or of one that is very long, stays readable."""
-    sacctmgr.behave("account", "for i in 1 2 3; do echo same; done >&2; printf 'x%.0s' $(seq 2000) >&2; exit 1")
+    sacctmgr.behave("account-org", "for i in 1 2 3; do echo same; done >&2; printf 'x%.0s' $(seq 2000) >&2; exit 1")
     with pytest.raises(BackendUnavailableError) as caught:
         await scanner(sacctmgr).scan()
     assert str(caught.value).count("same") == 1
@@ -108,7 +116,7 @@ async def test_a_program_that_does_not_end_is_killed(sacctmgr: FakeSacctmgr) -> 
 
 async def test_endless_output_is_stopped(sacctmgr: FakeSacctmgr) -> None:
     """Sacctmgr can print `Y or N please` for ever: the cap ends it, and trying again would not help."""
-    sacctmgr.behave("account", "exec yes 'Y or N please'")
+    sacctmgr.behave("account-org", "exec yes 'Y or N please'")
     with pytest.raises(BackendMisconfiguredError, match="printed more than 20000 bytes") as caught:
         await scanner(sacctmgr, output_limit=20000).scan()
     assert "scanner.output_limit" in caught.value.remedy
@@ -150,9 +158,8 @@ async def test_a_mistake_in_the_agent_is_not_taken_for_the_backends(
         raise ZeroDivisionError
 
     monkeypatch.setattr("asyncio.create_subprocess_exec", fail)
-    with pytest.raises(ExceptionGroup) as caught:
+    with pytest.raises(ZeroDivisionError):
         await scanner(sacctmgr).scan()
-    assert caught.group_contains(ZeroDivisionError)
 
 
 async def test_what_is_not_an_answer_is_a_failure(sacctmgr: FakeSacctmgr) -> None:
@@ -162,10 +169,25 @@ async def test_what_is_not_an_answer_is_a_failure(sacctmgr: FakeSacctmgr) -> Non
         await scanner(sacctmgr).scan()
 
 
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("account-org", "show account cannot be read: this is not the record of an account: 'Welcome"),
+        ("qos", "show qos cannot be read: this is not a QOS: 'Welcome"),
+    ],
+)
+async def test_no_other_answer_is_believed_either(sacctmgr: FakeSacctmgr, kind: str, words: str) -> None:
+    """Whichever read it is."""
+    sacctmgr.answer(kind, "Welcome to the login node!\n")
+    with pytest.raises(BackendUnavailableError, match=words):
+        await scanner(sacctmgr, limits={"source": "qos"}).scan()
+
+
 async def test_sacctmgr_is_started_with_its_guards(sacctmgr: FakeSacctmgr, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It asks nothing, writes nothing, prints in one locale, and is nobody else by a token in the environment."""
+    """It asks nothing, writes nothing, prints in one locale, and gets no token by the environment."""
     monkeypatch.setenv("SLURM_JWT", "token")
     monkeypatch.setenv("LC_ALL", "et_EE.UTF-8")
+    monkeypatch.setenv("WALDUR_IMPORT_AGENT__WALDUR__TOKEN", "sesame")
     await scanner(sacctmgr, coordinators=True).scan()
     assert all(start.startswith("-i -n -P -r show ") for start in sacctmgr.starts)
-    assert set(sacctmgr.environments) == {"SLURM_JWT=none LC_ALL=C.UTF-8"}
+    assert set(sacctmgr.environments) == {"SLURM_JWT=none LC_ALL=C.UTF-8 own=0"}

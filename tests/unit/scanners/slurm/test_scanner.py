@@ -5,44 +5,20 @@ from typing import Any
 
 import pytest
 
-from unit.scanners.slurm.fake_sacctmgr import FakeSacctmgr
-from waldur_import_agent.records import FoundResource, Scan
-from waldur_import_agent.scanners.base import BackendMisconfiguredError, Check, CheckStatus, ScannerSettings
+from unit.scanners.slurm.answers import record, row, texts
+from unit.scanners.slurm.fake_sacctmgr import RECORDED, FakeSacctmgr
+from unit.scanners.slurm.scanning import found, scan
+from waldur_import_agent.records import Scan
+from waldur_import_agent.scanners.base import (
+    BackendMisconfiguredError,
+    BackendUnavailableError,
+    Check,
+    CheckStatus,
+    ScannerSettings,
+)
 from waldur_import_agent.scanners.slurm import SlurmScanner
-from waldur_import_agent.scanners.slurm.parse import ASSOCIATION_COLUMNS
+from waldur_import_agent.scanners.slurm.reads import CONFIG, NESTED, text_read
 from waldur_import_agent.scanners.slurm.settings import SlurmSettings
-
-
-async def scan(sacctmgr: FakeSacctmgr, **settings: Any) -> Scan:
-    """One scan of the cluster that was recorded."""
-    block = {"cluster": "testcluster", "sacctmgr": sacctmgr.program, **settings}
-    async with SlurmScanner(SlurmSettings.model_validate(block)) as scanner:
-        return await scanner.scan()
-
-
-async def found(sacctmgr: FakeSacctmgr, **settings: Any) -> dict[str, FoundResource]:
-    """What a scan of all accounts finds, by name."""
-    result = await scan(sacctmgr, **{"accounts": {"select": "all"}, **settings})
-    return {resource.backend_id: resource for resource in result.resources}
-
-
-def row(account: str, identity: int, parent: int, **cells: str) -> str:
-    """A line as `show assoc` prints it."""
-    known = {"ID": str(identity), "ParentID": str(parent), "Cluster": "testcluster", "Share": "1", "Account": account}
-    return "|".join({**known, **cells}.get(column, "") for column in ASSOCIATION_COLUMNS) + "\n"
-
-
-@pytest.fixture
-def small(sacctmgr: FakeSacctmgr) -> Callable[..., None]:
-    """Sets the answers to a cluster of few accounts: `small(rows, org=..., descr=...)`."""
-
-    def answer(*rows: str, names: str = "", org: str = "", descr: str = "") -> None:
-        sacctmgr.answer("assoc", row("root", 1, 0) + "".join(rows))
-        sacctmgr.answer("account", names)
-        sacctmgr.answer("account-org", org)
-        sacctmgr.answer("account-descr", descr)
-
-    return answer
 
 
 async def test_an_account_is_found_with_all_that_is_its_own(sacctmgr: FakeSacctmgr) -> None:
@@ -164,7 +140,7 @@ async def test_qos_and_fairshare(sacctmgr: FakeSacctmgr) -> None:
 
 async def test_no_fairshare_is_none(sacctmgr: FakeSacctmgr, small: Callable[..., None]) -> None:
     """An empty cell gives no attribute."""
-    small(row("a", 2, 1, Share=""), names="a\n", org="a|o\n", descr="a|d\n")
+    small(row("a", 2, 1, Share=""), org={"a": "o"})
     assert "fairshare" not in (await scan(sacctmgr)).resources[0].attributes
 
 
@@ -173,20 +149,30 @@ async def test_coordinators_are_counted_where_asked(sacctmgr: FakeSacctmgr) -> N
     accounts = await found(sacctmgr, coordinators=True)
     assert accounts["hpc_awk-coord"].attributes["coordinators_count"] == 2
     assert accounts["hpc_awk-pipe"].attributes["coordinators_count"] == 0
+
+
+async def test_four_starts_and_no_more(sacctmgr: FakeSacctmgr) -> None:
+    """Their number does not depend on the accounts; limits are own ones, and only of this cluster."""
+    await scan(sacctmgr)
+    shown = [start.removeprefix("-i -n -P -r show ") for start in sacctmgr.starts]
+    assert shown == [
+        " ".join(words) for words in (CONFIG, NESTED.words("cluster=testcluster"), text_read("Org"), text_read("Descr"))
+    ]
+
+
+async def test_six_starts_with_all_that_can_be_asked_for(sacctmgr: FakeSacctmgr) -> None:
+    """Coordinators and AdminLevel come in one read, and each QOS with all others."""
+    sacctmgr.private("users,accounts")
+    await scan(sacctmgr, coordinators=True, limits={"source": "qos"})
     assert len(sacctmgr.starts) == 6
 
 
-async def test_five_starts_and_no_more(sacctmgr: FakeSacctmgr) -> None:
-    """Their number does not depend on the accounts; limits are own ones (wopl), and only of this cluster."""
-    await scan(sacctmgr)
-    shown = sorted(start.removeprefix("-i -n -P -r show ") for start in sacctmgr.starts)
-    assert shown == [
-        "account format=Account",
-        "account format=Account,Descr",
-        "account format=Account,Org",
-        "assoc wopl withraw cluster=testcluster format=" + ",".join(ASSOCIATION_COLUMNS),
-        "cluster format=Cluster",
-    ]
+async def test_a_thousand_accounts_take_as_many_starts(sacctmgr: FakeSacctmgr, small: Callable[..., None]) -> None:
+    """No process per account."""
+    names = [f"a{number}" for number in range(1000)]
+    small(*(row(name, number + 2, 1) for number, name in enumerate(names)), org=dict.fromkeys(names, "o"))
+    assert len((await scan(sacctmgr)).resources) == 1000
+    assert len(sacctmgr.starts) == 4
 
 
 async def test_leaf_accounts_are_offered_by_default(sacctmgr: FakeSacctmgr) -> None:
@@ -198,12 +184,14 @@ async def test_leaf_accounts_are_offered_by_default(sacctmgr: FakeSacctmgr) -> N
     assert "root" not in offered
     assert result.excluded == {
         "hpc_awk": "has child accounts, and accounts.select is leaf",
-        "hpc_awk-noassoc": "has no association on the cluster testcluster",
-        "hpc_awk-other": "has no association on the cluster testcluster",
         "hpc_awk-prj": "has child accounts, and accounts.select is leaf",
         "hpc_climate-00001": "has child accounts, and accounts.select is leaf",
         "hpc_genomics-00000": "has child accounts, and accounts.select is leaf",
         "hpc_ut-0000": "has child accounts, and accounts.select is leaf",
+    }
+    assert result.elsewhere == {
+        "hpc_awk-noassoc": "has no association on the cluster testcluster",
+        "hpc_awk-other": "has no association on the cluster testcluster",
     }
     assert result.complete
     assert not result.warnings
@@ -239,9 +227,7 @@ async def test_conditions_select(
     small(
         row("a", 2, 1), row("b", 3, 1), row("c", 4, 1),
         row("a1", 5, 2), row("a2", 6, 2), row("b1", 7, 3), row("b2", 8, 3),
-        names="a\na1\na2\nb\nb1\nb2\nc\n",
-        org="a|o\na1|red\na2|blue\nb|o\nb1|red\nb2|blue\nc|red\n",
-        descr="a|\na1|\na2|\nb|\nb1|\nb2|\nc|\n",
+        org={"a": "o", "a1": "red", "a2": "blue", "b": "o", "b1": "red", "b2": "blue", "c": "red"},
     )  # fmt: skip
     result = await scan(sacctmgr, accounts=accounts)
     assert [resource.backend_id for resource in result.resources] == offered
@@ -261,7 +247,7 @@ async def test_an_account_whose_text_was_not_listed_has_a_problem(
     sacctmgr: FakeSacctmgr, small: Callable[..., None]
 ) -> None:
     """The reads are no snapshot: one that was made between them is found without its texts, and the scan is whole."""
-    small(row("a", 2, 1), row("new", 3, 1), names="a\n", org="a|o\n", descr="a|d\n")
+    small(row("a", 2, 1), row("new", 3, 1), org={"a": "o"})
     result = await scan(sacctmgr)
     new = result.resources[1]
     assert new.backend_id == "new"
@@ -273,14 +259,14 @@ async def test_an_account_whose_text_was_not_listed_has_a_problem(
 async def test_an_account_removed_meanwhile_is_not_on_the_cluster(
     sacctmgr: FakeSacctmgr, small: Callable[..., None]
 ) -> None:
-    """Listed, but without an association: not offered, and its record is kept."""
-    small(row("a", 2, 1), names="a\ngone\n", org="a|o\ngone|o\n", descr="a|d\ngone|d\n")
-    assert (await scan(sacctmgr)).excluded == {"gone": "has no association on the cluster testcluster"}
+    """Listed, but without an association: not offered, and its record is withdrawn."""
+    small(row("a", 2, 1), org={"a": "o", "gone": "o"})
+    assert (await scan(sacctmgr)).elsewhere == {"gone": "has no association on the cluster testcluster"}
 
 
 async def test_a_doubtful_text_is_left_out_with_a_problem(sacctmgr: FakeSacctmgr, small: Callable[..., None]) -> None:
     """Somebody's description with a line like another account's record decides over nobody's text."""
-    small(row("a", 2, 1), row("b", 3, 1), names="a\nb\n", org="a|o\nb|o\n", descr="a|first\nb|faked\nb|real\n")
+    small(row("a", 2, 1), row("b", 3, 1), org={"a": "o", "b": "o"}, descr=texts(a="first\n" + record("b", "x"), b="y"))
     a, b = (await scan(sacctmgr)).resources
     for resource in (a, b):
         assert "description" not in resource.attributes
@@ -292,7 +278,7 @@ async def test_a_condition_on_an_unreadable_organization_offers_nothing(
     sacctmgr: FakeSacctmgr, small: Callable[..., None]
 ) -> None:
     """An account that may be one of those excluded is not offered, and kept."""
-    small(row("a", 2, 1), names="a\n", descr="a|d\n")
+    small(row("a", 2, 1), org={}, descr={"a": "d"})
     for condition in ({"exclude": [{"organization": "x"}]}, {"include": [{"organization": "x"}]}):
         result = await scan(sacctmgr, accounts=condition)
         assert "its organization could not be read" in result.excluded["a"]
@@ -303,19 +289,21 @@ async def test_an_unreadable_limit_is_a_problem_of_its_account(
     sacctmgr: FakeSacctmgr, small: Callable[..., None]
 ) -> None:
     """The account is reported without it, with the others."""
-    small(row("a", 2, 1, GrpTRES="cpu=x,mem=1M", MaxJobs="5"), names="a\n", org="a|o\n", descr="a|d\n")
+    small(row("a", 2, 1, GrpTRES="cpu=x,mem=1M", MaxJobs="5"), org={"a": "o"})
     (a,) = (await scan(sacctmgr)).resources
     assert a.limits == {"GrpTRES.mem": 1, "MaxJobs": 5}
     assert a.problems == ("limit GrpTRES.cpu unreadable: 'x'",)
 
 
-async def test_a_name_that_is_not_utf8_is_left_out_with_a_warning(sacctmgr: FakeSacctmgr) -> None:
+async def test_a_name_that_is_not_utf8_is_left_out_with_a_warning(
+    sacctmgr: FakeSacctmgr, small: Callable[..., None]
+) -> None:
     """Waldur could not be sent such a name. Its children are offered, and name it as well as can be."""
+    small(org={})
     rows = row("root", 1, 0) + row("a\udcff", 2, 1) + row("b", 3, 2)
-    sacctmgr.answer("assoc", rows.encode("utf-8", "surrogateescape"))
-    sacctmgr.answer("account", b"a\xff\nb\n")
-    sacctmgr.answer("account-org", b"a\xff|o\nb|o\n")
-    sacctmgr.answer("account-descr", b"a\xff|d\nb|bad \xfe text\n")
+    org, descr = texts(**{"a\udcff": "o", "b": "o"}), texts(**{"a\udcff": "o", "b": "bad \udcfe text"})
+    for kind, answer in (("assoc", rows), ("account-org", org), ("account-descr", descr)):
+        sacctmgr.answer(kind, answer.encode("utf-8", "surrogateescape"))
     result = await scan(sacctmgr)
     (b,) = result.resources
     assert b.parents[0].backend_id == b.attributes["parent"] == "a\\xff"
@@ -328,13 +316,80 @@ async def test_a_name_that_is_not_utf8_is_left_out_with_a_warning(sacctmgr: Fake
 
 async def test_without_the_root_row_nothing_is_believed(sacctmgr: FakeSacctmgr) -> None:
     """PrivateData makes an empty or partial list of the associations, with exit code 0."""
-    whole = sacctmgr.recorded("assoc").split("\n", 1)
-    assert whole[0].endswith("|root")
-    for answer in (whole[1], "", row("root", 2, 1, User="root")):
+    lines = sacctmgr.recorded("assoc").splitlines(keepends=True)
+    without = "".join(line for line in lines if not line.endswith("|root\n"))
+    for answer in (without, "", row("root", 2, 1, 2, read=NESTED, User="root")):
         sacctmgr.answer("assoc", answer)
         with pytest.raises(BackendMisconfiguredError, match="account root of the cluster testcluster") as caught:
             await scan(sacctmgr)
-        assert "AdminLevel=Operator" in caught.value.remedy
+        assert "adminlevel=operator" in caught.value.remedy
+    assert len(sacctmgr.starts) < 6 * 3
+
+
+@pytest.mark.parametrize("user", ["", "agent|None\n"])
+async def test_who_is_no_operator_is_not_believed_to_see_all(
+    sacctmgr: FakeSacctmgr, monkeypatch: pytest.MonkeyPatch, user: str
+) -> None:
+    """With PrivateData=users his list of associations holds root's row and his own account: nothing shows in it."""
+    monkeypatch.setattr("waldur_import_agent.scanners.slurm.reading.local_user", lambda: "agent")
+    for kind, file in (("config", "config-users"), ("assoc", "assoc-plain")):
+        sacctmgr.answer(kind, (RECORDED / f"private/{file}.out").read_text())
+    sacctmgr.answer("user", user)
+    with pytest.raises(
+        BackendMisconfiguredError, match="only a part of the accounts: PrivateData is users, and"
+    ) as caught:
+        await scan(sacctmgr)
+    assert "adminlevel=operator" in caught.value.remedy
+    sacctmgr.answer("user", "agent|Operator\n")
+    sacctmgr.answer("assoc", (RECORDED / "assoc.out").read_text())
+    assert (await scan(sacctmgr)).complete
+
+
+async def test_a_coordinators_list_of_accounts_is_a_part(sacctmgr: FakeSacctmgr) -> None:
+    """With PrivateData=accounts it has exit code 0, and only what he coordinates."""
+    sacctmgr.private("accounts")
+    sacctmgr.answer("account-org", record("hpc_awk-coord", "y"))
+    with pytest.raises(BackendMisconfiguredError, match="lists only 1 accounts for the agent") as caught:
+        await scan(sacctmgr)
+    assert "`accounts` out of PrivateData" in caught.value.remedy
+
+
+async def test_a_cluster_without_accounts_is_an_answer(sacctmgr: FakeSacctmgr, small: Callable[..., None]) -> None:
+    """Root alone: nothing is there, and that is certain."""
+    small(org={})
+    assert await scan(sacctmgr) == Scan(())
+
+
+async def test_a_fast_read_that_gives_no_tree_is_made_again_the_slow_way(sacctmgr: FakeSacctmgr) -> None:
+    """The result is the same, with a warning."""
+    wanted = await scan(sacctmgr)
+    sacctmgr.answer("assoc", sacctmgr.recorded("assoc").replace("1|1|186|", "1|1|18|"))
+    result = await scan(sacctmgr)
+    assert result.resources == wanted.resources
+    assert result.complete
+    (warning,) = result.warnings
+    assert "ID,LFT,RGT) gives no tree: " in warning
+    assert len(sacctmgr.starts) == 4 + 5
+
+
+async def test_a_fast_read_that_gives_no_tree_fails_where_no_start_is_left(sacctmgr: FakeSacctmgr) -> None:
+    """Never a seventh."""
+    sacctmgr.answer("assoc", sacctmgr.recorded("assoc").replace("1|1|186|", "1|1|18|"))
+    with pytest.raises(BackendUnavailableError, match="gives no tree") as caught:
+        await scan(sacctmgr, coordinators=True, limits={"source": "qos"})
+    assert "coordinators" in caught.value.remedy
+    assert (await scan(sacctmgr, limits={"source": "qos"})).complete
+
+
+@pytest.mark.parametrize(
+    ("version", "kind"), [("23.11.4", "assoc-wopl"), ("24.05.1", "assoc-wopl"), ("24.11.5", "assoc")]
+)
+async def test_other_releases_find_the_same(sacctmgr: FakeSacctmgr, version: str, kind: str) -> None:
+    """The slow read and the fast one of 24.11 have parents' ids, and so the same rows."""
+    wanted = await scan(sacctmgr)
+    sacctmgr.release(version)
+    sacctmgr.answer(kind, sacctmgr.recorded("assoc-wopl"))
+    assert await scan(sacctmgr) == wanted
 
 
 async def test_an_account_without_its_parent_makes_the_scan_incomplete(
@@ -343,22 +398,22 @@ async def test_an_account_without_its_parent_makes_the_scan_incomplete(
     """Rows are missing, so nothing may be concluded from what is; it and those below it are named."""
     small(
         row("a", 2, 1), row("b", 4, 3), row("c", 5, 4),
-        names="a\nb\nc\n", org="a|o\nb|o\nc|o\n", descr="a|d\nb|d\nc|d\n",
+        org={"a": "o", "b": "o", "c": "o"},
     )  # fmt: skip
     result = await scan(sacctmgr)
     assert [resource.backend_id for resource in result.resources] == ["a"]
     assert not result.complete
-    assert result.warnings == tuple(
-        f"account {name}: an account above it is not in sacctmgr's answer" for name in ("b", "c")
-    )
+    assert "the associations are no whole tree: the account above b is not in sacctmgr's answer" in result.warnings
+    assert {f"account {name}: it is not below root in sacctmgr's answer" for name in "bc"} < set(result.warnings)
 
 
 async def test_the_only_cluster_needs_no_name(sacctmgr: FakeSacctmgr) -> None:
     """And no condition on it either."""
-    sacctmgr.answer("cluster", "testcluster\n")
+    rows = sacctmgr.recorded("assoc-all-clusters").splitlines(keepends=True)
+    sacctmgr.answer("assoc-all-clusters", "".join(line for line in rows if "|othercluster|" not in line))
     result = await scan(sacctmgr, cluster=None)
     assert {resource.attributes["cluster"] for resource in result.resources} == {"testcluster"}
-    assert "hpc_awk-other" in result.excluded
+    assert "hpc_awk-other" in result.elsewhere
     assert not any("cluster=" in start for start in sacctmgr.starts)
 
 
@@ -369,7 +424,8 @@ async def test_one_of_two_clusters_must_be_named(sacctmgr: FakeSacctmgr) -> None
 
 
 async def test_an_unknown_cluster_is_refused(sacctmgr: FakeSacctmgr) -> None:
-    """Sacctmgr would answer with an empty list; the error names the clusters there are."""
+    """Sacctmgr answers with an empty list; the error names the clusters there are."""
+    sacctmgr.answer("assoc", "")
     with pytest.raises(BackendMisconfiguredError, match="no cluster puhti; it has: othercluster, testcluster"):
         await scan(sacctmgr, cluster="puhti")
 
@@ -391,14 +447,37 @@ async def check(fake: FakeSacctmgr, **settings: Any) -> list[Check]:
 
 
 async def test_check_passes_where_a_scan_would(sacctmgr: FakeSacctmgr) -> None:
-    """It says which SLURM, which cluster, and that the root account can be seen."""
+    """It says which SLURM, which cluster, what the agent may see and why, and that the root account can be seen."""
     checks = await check(sacctmgr)
     assert [(item.name, item.status) for item in checks] == [
         ("sacctmgr", CheckStatus.PASS),
         ("cluster", CheckStatus.PASS),
+        ("rights", CheckStatus.PASS),
         ("root account", CheckStatus.PASS),
     ]
     assert "22.05.8" in checks[0].detail
+    assert "PrivateData is not set; the user" in checks[2].detail
+
+
+async def test_check_says_what_the_agents_user_is(sacctmgr: FakeSacctmgr, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And what he lacks."""
+    monkeypatch.setattr("waldur_import_agent.scanners.slurm.reading.local_user", lambda: "agent")
+    sacctmgr.private("users")
+    sacctmgr.answer("user", "agent|None\n")
+    rights = (await check(sacctmgr))[-1]
+    assert (rights.name, rights.status) == ("rights", CheckStatus.FAIL)
+    assert "PrivateData is users, and the user agent has AdminLevel None" in rights.detail
+    assert "adminlevel=operator" in rights.remedy
+    sacctmgr.answer("user", "")
+    assert "the user agent is not known to it" in (await check(sacctmgr))[-1].detail
+
+
+async def test_a_user_without_a_name_has_his_number(sacctmgr: FakeSacctmgr, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container that runs as some number."""
+    monkeypatch.setattr("os.geteuid", lambda: 4294967294)
+    sacctmgr.private("users")
+    sacctmgr.answer("user", "")
+    assert "the user 4294967294 is not known to it" in (await check(sacctmgr))[-1].detail
 
 
 async def test_check_ends_with_what_fails(sacctmgr: FakeSacctmgr) -> None:

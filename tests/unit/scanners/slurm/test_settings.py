@@ -17,6 +17,8 @@ def test_defaults_need_nothing() -> None:
     assert (settings.timeout, settings.output_limit) == (120, 256 * 1024**2)
     assert settings.accounts.select == "leaf"
     assert not settings.coordinators
+    assert not settings.user_names
+    assert (settings.identity, settings.limits.source) == ("account", "account")
 
 
 def test_durations_may_have_units() -> None:
@@ -31,9 +33,11 @@ def test_durations_may_have_units() -> None:
         ({"accounts": {"exclude": [{"name": "("}]}}, "not a regular expression"),
         ({"accounts": {"exclude": [{"min_depth": 3, "max_depth": 2}]}}, "min_depth is greater than max_depth"),
         ({"accounts": {"exclude": [{"min_depth": 0}]}}, "greater than or equal to 1"),
-        ({"accounts": {"select": "some"}}, "'leaf' or 'all'"),
+        ({"accounts": {"select": "some"}}, "'leaf', 'all' or 'site-agent'"),
         ({"cluster": "a,b"}, "should match pattern"),
         ({"output_limit": 0}, "greater than 0"),
+        ({"from_files": "a", "from_dump": "b"}, "exclude each other"),
+        ({"from_dump": "b", "limits": {"source": "qos"}}, "does not tell the limits of a QOS"),
         ({"clusters": "a"}, "Extra inputs are not permitted"),
     ],
 )
