@@ -98,12 +98,12 @@ class Station:
         """Staff create a request."""
         return self.sandbox.add_request(self.offering)
 
-    async def start(self, *arguments: str) -> asyncio.subprocess.Process:
-        """Start the command."""
+    async def start(self, *arguments: str, stdin: int = asyncio.subprocess.DEVNULL) -> asyncio.subprocess.Process:
+        """Start the command; `stdin` may be a terminal's descriptor."""
         return await asyncio.create_subprocess_exec(
             *COMMAND,
             *arguments,
-            stdin=asyncio.subprocess.DEVNULL,
+            stdin=stdin,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             env={**os.environ, "WALDUR_IMPORT_AGENT_CONFIG": str(self.config)},
