@@ -97,6 +97,7 @@ class Offering:
 
     `components` are its component types. `backend_id_pattern` is the regular expression that an id must match as a
     whole before Waldur imports it (backend_id_rules.format.regex), or empty; `backend_id_hint` is its description.
+    `customer` is the UUID of the organization that provides it, or empty.
     """
 
     uuid: str
@@ -104,6 +105,7 @@ class Offering:
     components: frozenset[str]
     backend_id_pattern: str = ""
     backend_id_hint: str = ""
+    customer: str = ""
 
 
 MARKER_KEY = "import_agent"
@@ -166,12 +168,14 @@ class KnownRecord:
 
 @dataclass(frozen=True, slots=True)
 class KnownResource:
-    """A marketplace resource of the offering."""
+    """A marketplace resource of the offering. `project` is as much of its project as the resource tells."""
 
     uuid: str
     backend_id: str
     name: str
     state: str
+    slug: str = ""
+    project: Project | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,11 @@ import asyncio
 import contextlib
 import os
 import signal
+import stat
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, TypeVar
 
 from waldur_import_agent.errors import AgentError, StoppedError
@@ -22,6 +24,33 @@ T = TypeVar("T")
 def now() -> datetime:
     """The current time in UTC."""
     return datetime.now(tz=UTC)
+
+
+def modified(path: Path) -> datetime:
+    """When a file was written last, in UTC. Raises OSError."""
+    return datetime.fromtimestamp(path.stat().st_mtime, tz=UTC)
+
+
+def write_file(path: Path, text: str) -> None:
+    """Write a text as UTF-8 in the place of `path`: a reader meets the old file or the new one, never a part.
+
+    A file that is there keeps its permissions, and its owner where that is allowed. Raises OSError.
+    """
+    path = path.resolve()
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with fresh.open("wb") as file:
+            with contextlib.suppress(FileNotFoundError):
+                there = path.stat()
+                os.fchmod(file.fileno(), stat.S_IMODE(there.st_mode))
+                with contextlib.suppress(PermissionError):
+                    os.fchown(file.fileno(), there.st_uid, there.st_gid)
+            file.write(text.encode(errors="backslashreplace"))
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(path)
+    finally:
+        fresh.unlink(missing_ok=True)
 
 
 async def wait_for_event(event: asyncio.Event, seconds: float) -> bool:

@@ -20,6 +20,9 @@ ATTEMPTS_MAX = 5
 """How often a request is begun before it is given up; counted on disk before each scan."""
 PASSES_AFTER_RECEIPT = 2
 """How often a difference between the plan and what Waldur lists afterwards is worked off."""
+UNPLACED_REMEDY = (
+    "see projects.rules in the configuration; `waldur-import-agent plan --output csv` writes a worksheet to fill in"
+)
 WAIT = (WaldurUnavailableError, WaldurNotAuthenticatedError, StoppedError)
 """What makes a round wait: the requests stay in Processing until Waldur is back or the agent is started again."""
 
@@ -231,5 +234,5 @@ def _note_problems(problems: Problems, surveyor: Surveyor, survey: Survey, plan:
     unplaced = [f"{item.resource.backend_id}: {item.why}" for item in plan.unplaced]
     in_waldur = plan.report or plan.refresh or plan.keep
     if unplaced and (surveyor.settings.unplaced_is_error or not in_waldur):
-        hint = "; ".join(survey.warnings) or "see projects.rules and projects.overrides_file in the configuration"
+        hint = "; ".join((*survey.warnings, UNPLACED_REMEDY))
         problems.add(f"{len(unplaced)} of {len(survey.scan.resources)} resources have no project: {hint}", unplaced)

@@ -4,11 +4,12 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from waldur_import_agent.fulfilment.projects import ProjectSources
 from waldur_import_agent.fulfilment.waldur_side import WaldurSide
 from waldur_import_agent.log import get_logger
 from waldur_import_agent.placement import Overrides, Placer, read_overrides
 from waldur_import_agent.plan import PlanInput, make_plan
-from waldur_import_agent.records import Known, Offering, Plan, Scan
+from waldur_import_agent.records import Known, Offering, Plan, Project, Scan
 from waldur_import_agent.scanners.base import BackendUnavailableError, Scanner
 from waldur_import_agent.settings.models import OfferingSettings
 
@@ -26,13 +27,15 @@ def no_progress(phase: str, done: int, total: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """Both sides at one time."""
+    """Both sides at one time. `notes` tell from where the projects are."""
 
     scan: Scan
     offering: Offering
     placer: Placer
     known: Known
     warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    projects: tuple[Project, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,7 @@ class Surveyor:
     async def look(self) -> Survey:
         """Scan, then read Waldur.
 
-        Raises BackendError, ConfigurationError (the overrides file), WaldurError or StoppedError.
+        Raises BackendError, ConfigurationError (the overrides or the directory file), WaldurError or StoppedError.
         """
         self.progress("scanning the backend", 0, 0)
         scan = await self.scan()
@@ -60,15 +63,18 @@ class Surveyor:
         if self.settings.projects.overrides_file is not None:
             overrides = read_overrides(self.settings.projects.overrides_file, ignore_case=self.scanner.ids_ignore_case)
         offering = await self.side.offering()
-        projects = await self.side.projects()
-        warnings = list(overrides.problems)
-        if not projects:
-            warnings.append(
-                "the token can see no project, so nothing can be placed. OFFERING.MANAGER alone sees none: give the "
-                "service account a role in the projects or their organizations, or a support token"
-            )
-        placer = Placer(projects, self.settings.projects.rules, overrides)
-        return Survey(scan, offering, placer, await self.side.known(), tuple(warnings))
+        known = await self.side.known()
+        gathered = await ProjectSources(self.settings.projects, self.side).gather(offering, known)
+        placer = Placer(gathered.projects, self.settings.projects.rules, overrides)
+        return Survey(
+            scan,
+            offering,
+            placer,
+            known,
+            warnings=(*overrides.problems, *gathered.warnings),
+            notes=(gathered.note,),
+            projects=gathered.projects,
+        )
 
     async def scan(self) -> Scan:
         """Scan the backend. One that is unavailable is tried again, all within the scan's deadline."""

@@ -1,12 +1,10 @@
 """The overrides file: what a person decided, one line per found resource."""
 
-import csv
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TextIO
 
-from waldur_import_agent.errors import ConfigurationError
+from waldur_import_agent.placement.table import Row, read_table
 
 COLUMNS = ("backend_id", "project")
 
@@ -31,51 +29,23 @@ def read_overrides(path: Path, *, ignore_case: bool) -> Overrides:
     no id that has them. A bad line is named with its number, the good ones are used. Raises ConfigurationError where
     the file or its header cannot be read.
     """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            return _parse(file, path, ignore_case=ignore_case)
-    except OSError as error:
-        raise ConfigurationError(
-            f"the overrides file {path} cannot be read: {error.strerror}",
-            remedy="Create it with the header `backend_id,project`, or take overrides_file out of the configuration",
-        ) from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise ConfigurationError(
-            f"the overrides file {path} is not CSV in UTF-8: {error}", remedy="Save it again as CSV with UTF-8"
-        ) from error
-
-
-def _parse(file: TextIO, path: Path, *, ignore_case: bool) -> Overrides:
-    rows = csv.DictReader(file, dialect=_dialect(file))
-    missing = [column for column in COLUMNS if column not in (rows.fieldnames or ())]
-    if missing:
-        raise ConfigurationError(
-            f"the overrides file {path} has no column {' and no column '.join(missing)} in its first line",
-            remedy="The first line must be `backend_id,project`",
-        )
     lines: dict[str, tuple[str, int]] = {}
     problems: list[str] = []
-    for row in rows:
-        backend_id, project = (row["backend_id"] or "").strip(), (row["project"] or "").strip()
+    for row in read_table(path, "overrides file", COLUMNS).rows:
+        backend_id, project = decision(row)
         key = backend_id.casefold() if ignore_case else backend_id
         if not project:
             continue
         if not backend_id:
-            problems.append(f"{path}:{rows.line_num}: no backend_id")
+            problems.append(f"{path}:{row.line}: no backend_id")
         elif key in lines and lines[key][0] != project:
-            problems.append(f"{path}:{rows.line_num}: {backend_id!r} has another project in line {lines[key][1]}")
+            problems.append(f"{path}:{row.line}: {backend_id!r} has another project in line {lines[key][1]}")
         else:
-            lines.setdefault(key, (project, rows.line_num))
+            lines.setdefault(key, (project, row.line))
     return Overrides(lines, ignore_case, tuple(problems))
 
 
-def _dialect(file: TextIO) -> type[csv.Dialect]:
-    """Spreadsheets of half of Europe write semicolons: the header tells."""
-    header = file.readline()
-    file.seek(0)
-
-    class Dialect(csv.excel):
-        delimiter = ";" if header.count(";") > header.count(",") else ","
-        strict = True  # a quote that is never closed would otherwise swallow the rest of the file
-
-    return Dialect
+def decision(row: Row) -> tuple[str, str]:
+    """What a line decides: its backend_id and its project, each empty where the line has none."""
+    backend_id, project = (row.cells.get(column, "") for column in COLUMNS)
+    return backend_id, project

@@ -12,7 +12,7 @@ SHOWN_CANDIDATES = 4
 
 
 class ProjectIndex:
-    """The projects that the token can see, by each of the ways in which a rule may name one."""
+    """The projects that are known, by each of the ways in which a rule may name one."""
 
     def __init__(self, projects: Iterable[Project]) -> None:
         self._by: dict[str, dict[str, list[Project]]] = {"slug": {}, "backend_id": {}, "uuid": {}}
@@ -40,16 +40,22 @@ class ProjectIndex:
                 "Name one by its UUID in the overrides file",
             )
         if not self._count:
-            return Placement(None, f"{why} gives {way} {value!r}, but the token can see no project")
-        return Placement(
-            None, f"{why} gives {way} {value!r}, which no project has among the {self._count} that the token can see"
-        )
+            return Placement(None, f"{why} gives {way} {value!r}, but no project is known")
+        return Placement(None, f"{why} gives {way} {value!r}, which none of the {self._count} known projects has")
 
     def find_any(self, value: str, why: str) -> Placement:
-        """The project that `value` names by UUID or by slug."""
-        if re.fullmatch(r"[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}", value):
-            return self.find("uuid", value, why)
-        return self.find("slug", value, why)
+        """The project that somebody named by UUID or by slug.
+
+        A UUID is taken as it is where no such project is known: Waldur takes a record for a project that the token
+        cannot see, and refuses one for a project that is not there.
+        """
+        if not re.fullmatch(r"[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}", value):
+            return self.find("slug", value, why)
+        placement = self.find("uuid", value, why)
+        if placement.project is not None:
+            return placement
+        uuid = value.replace("-", "").lower()
+        return Placement(Project(uuid, "", uuid), f"{why} gives uuid {value!r}, which is not among the known projects")
 
 
 class Placer:

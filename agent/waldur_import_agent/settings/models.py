@@ -228,13 +228,51 @@ class Rule(Model):
         return self
 
 
-class Projects(Model):
-    """How a found resource gets its project: the overrides first, then the rules in their order."""
+ProjectSource = Literal["directory", "service_provider", "visible", "resources"]
 
-    rules: tuple[Rule, ...] = Field(default=(), description="first match decides")
-    overrides_file: ReadFile | None = Field(
-        default=None, description="CSV with the columns backend_id and project (slug or UUID); read again each round"
+
+class Projects(Model):
+    """Which projects are known, and how a found resource gets its own: the overrides first, then the rules."""
+
+    sources: tuple[ProjectSource, ...] | None = Field(
+        default=None,
+        min_length=1,
+        description="where projects are looked for, in this order: directory (directory_file, no request), "
+        "service_provider (those that have used the provider; 1 request and a list; needs CUSTOMER.OWNER), visible "
+        "(those that the token sees; a list), resources (those of the offering's resources; no request of its own). A "
+        "list of up to 300 projects is 1 request, a longer one 1 for each 300 and 1 more. Default: directory alone "
+        "where directory_file is given, else the other three",
     )
+    directory_file: ReadFile | None = Field(
+        default=None,
+        description="what `projects export` wrote with a staff token: CSV with uuid, slug, backend_id, name and "
+        "customer; read again each round",
+    )
+    directory_max_age: Duration = Field(
+        default=7 * SECONDS["d"], description="a directory_file written longer ago than this is warned of"
+    )
+    overrides_file: ReadFile | None = Field(
+        default=None,
+        description="what `plan --output csv` wrote and a person filled in: CSV with the columns backend_id and "
+        "project (slug or UUID; a UUID counts although the token cannot see the project); read again each round",
+    )
+    rules: tuple[Rule, ...] = Field(default=(), description="first match decides")
+
+    @model_validator(mode="after")
+    def _directory_and_its_file(self) -> "Projects":
+        named = self.sources is not None and "directory" in self.sources
+        if named and self.directory_file is None:
+            raise ValueError("`sources` names directory, but directory_file is not given")
+        if self.sources is not None and self.directory_file is not None and not named:
+            raise ValueError("directory_file is given, but `sources` does not name directory")
+        return self
+
+    @property
+    def sources_in_use(self) -> tuple[ProjectSource, ...]:
+        """The sources that a round asks, in their order."""
+        if self.sources is not None:
+            return self.sources
+        return ("directory",) if self.directory_file is not None else ("service_provider", "visible", "resources")
 
 
 class ComponentMapping(Model):

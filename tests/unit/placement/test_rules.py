@@ -193,18 +193,18 @@ def test_a_way_finds_only_its_own_values() -> None:
 
 
 def test_unseen_project() -> None:
-    """A value that no visible project has: the reason tells how many projects the token can see."""
+    """A value that no known project has: the reason tells how many projects are known."""
     assert place(under("hpc_gone"), BY_PARENT) == Placement(
         None,
-        "rule 1 (parent is 'hpc_gone') gives slug 'gone', which no project has among the 2 that the token can see",
+        "rule 1 (parent is 'hpc_gone') gives slug 'gone', which none of the 2 known projects has",
     )
 
 
 def test_no_project_at_all() -> None:
-    """A token that can see no project is most often one with the wrong role: the reason says so."""
+    """Where no source gives a project, that is the reason, not the slug."""
     assert place(under("hpc_alpha"), BY_PARENT, projects=()) == Placement(
         None,
-        "rule 1 (parent is 'hpc_alpha') gives slug 'alpha', but the token can see no project",
+        "rule 1 (parent is 'hpc_alpha') gives slug 'alpha', but no project is known",
     )
 
 
@@ -267,6 +267,13 @@ def test_what_only_resembles_a_uuid_is_a_slug(slug: str) -> None:
     """Only 32 hexadecimal digits are a UUID."""
     project = replace(ALPHA, slug=slug)
     assert place(found("acct1"), projects=(project,), overrides=Overrides({"acct1": (slug, 2)})).project == project
+
+
+def test_override_by_the_uuid_of_an_unseen_project() -> None:
+    """Waldur takes a record for a project that the token cannot see: the UUID is enough, and the reason says so."""
+    placement = place(found("acct1"), projects=(), overrides=Overrides({"acct1": ("C" * 32, 2)}))
+    assert placement.project == Project("c" * 32, "", "c" * 32)
+    assert placement.why.endswith("which is not among the known projects")
 
 
 def test_other_resources_go_by_the_rules() -> None:
