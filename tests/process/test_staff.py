@@ -197,3 +197,105 @@ async def test_records_list_filters_and_forms(reported: Station) -> None:
     assert row.startswith("hpc_07,hpc_07,")
     assert "records import" in ended.err
     assert "records import" in (await reported.run("records", "list")).err
+
+
+async def test_explain_shows_both_sides(station: Station) -> None:
+    """One screen: where it is, the rule, the project, what Waldur has, the next round, the next command; no write."""
+    ended = await station.run("explain", "HPC_one")
+    assert ended.code == ExitCode.FAILED, "an inventory's ids are compared exactly"
+    assert "not found; like it are hpc_one" in ended.out
+    station.ask()
+    await station.run("run", "--once")
+    station.sandbox.log.clear()
+    ended = await station.run("explain", "hpc_one")
+    assert ended.code == ExitCode.OK
+    for text in ("found: ", "below hpc_alpha", "Project Alpha", "rule 1", "Waldur: record", "ours", "next round: keep"):
+        assert text in ended.out
+    assert "records import --plan PLAN --select 'hpc_one'" in ended.err
+    assert {entry.method for entry in station.sandbox.log} == {"GET"}
+    assert (await importing(station, "--yes")).code == ExitCode.OK
+    data = (await station.run("explain", "hpc_one", "-o", "json")).json()
+    assert [said["what"] for said in data["in_waldur"]] == ["resource"]
+    assert data["placement"]["project"]["slug"] == "alpha"
+    assert data["actions"][0]["why"] == "is a resource already (OK)"
+
+
+async def test_explain_names_the_next_command_for_what_is_not_placed(station: Station) -> None:
+    """What no rule places leads to the worksheet; what is new leads to a request."""
+    assert "requests create" in (await station.run("explain", "hpc_one")).err
+    station.has("hpc_one", parent="other")
+    ended = await station.run("explain", "hpc_one")
+    assert "no rule matches" in ended.out
+    assert "plan --output csv" in ended.err
+
+
+async def test_stuck_requests_are_listed(station: Station) -> None:
+    """Only those in Processing for long, with how long, and whether this host's journal has them."""
+    station.ask()
+    stuck = station.ask()
+    station.sandbox.start_processing(stuck)
+    assert (await station.run("requests", "list", "--stuck", "-o", "json")).json() == []
+    (row,) = (await station.run("requests", "list", "--stuck", "--older-than", "0", "-o", "json")).json()
+    assert (row["uuid"], row["journal"]) == (stuck.uuid, "does not have it")
+    assert row["seconds"] >= 0
+    assert not (station.directory / "state").exists(), "looking makes no journal"
+    ended = await station.run("requests", "list", "--stuck", "--older-than", "0")
+    assert stuck.uuid in ended.out
+    assert "requests fail UUID" in ended.err
+
+
+async def test_stuck_request_is_ended(station: Station) -> None:
+    """With a yes it is Erred with the reason; without one, or in another state, it is left as it is."""
+    request = station.ask()
+    fail = ("requests", "fail", request.uuid, "--reason", "the host burnt down")
+    ended = await station.run(*fail, "--yes")
+    assert (ended.code, request.state) == (ExitCode.FAILED, "Sent")
+    assert "is Sent, not in Processing" in ended.err
+    station.sandbox.start_processing(request)
+    ended = await station.run(*fail)
+    assert (ended.code, request.state) == (ExitCode.USAGE, "Processing")
+    assert "no agent on another host" in ended.err
+    ended = await station.run(*fail, "--yes", "--token-file", str(station.staff_token), "-o", "json")
+    assert (ended.code, request.state) == (ExitCode.OK, "Erred")
+    assert (ended.json()["state"], request.error_message) == ("Erred", "the host burnt down")
+    assert "requests create" in ended.err
+
+
+async def test_request_that_was_ended_meanwhile_is_left(station: Station) -> None:
+    """The state is looked at once more just before: what an agent has made Done stays Done."""
+    request = station.ask()
+    station.sandbox.start_processing(request)
+    looks = 0
+
+    def done_before_the_second_look(method: str, path: str) -> bool:
+        nonlocal looks
+        looks += method == "GET" and request.uuid in path
+        if looks == 2 and request.state == "Processing":
+            station.sandbox.set_done(request)
+        return False
+
+    station.sandbox.faults.append(Fault(done_before_the_second_look))
+    ended = await station.run("requests", "fail", request.uuid, "--reason", "x", "--yes")
+    assert (ended.code, request.state) == (ExitCode.FAILED, "Done")
+
+
+async def test_request_that_this_hosts_agent_works_on_is_left_to_it(station: Station) -> None:
+    """Refused while the agent runs and the journal has it; once the agent is gone it may be ended."""
+    request = station.ask()
+    station.gate.holds = lambda method, path: method == "POST" and path == "/api/backend-resources/"
+    agent = await station.start("run")
+    await station.gate.reached.wait()
+    ended = await station.run("requests", "fail", request.uuid, "--reason", "x", "--yes")
+    assert (ended.code, request.state) == (ExitCode.LOCKED, "Processing")
+    assert f"process {agent.pid}" in ended.err
+    other = station.ask()
+    station.sandbox.start_processing(other)
+    ended = await station.run("requests", "fail", other.uuid, "--reason", "another host's", "--yes")
+    assert (ended.code, other.state) == (ExitCode.OK, "Erred"), "the running agent does not have this one"
+    agent.kill()
+    await agent.communicate()
+    (row,) = (await station.run("requests", "list", "--stuck", "--older-than", "0", "-o", "json")).json()
+    assert row["journal"] == "has it (claimed, attempt 1)"
+    ended = await station.run("requests", "fail", request.uuid, "--reason", "x", "--yes")
+    assert (ended.code, request.state) == (ExitCode.OK, "Erred")
+    assert "This host's journal has it" in ended.err
