@@ -55,17 +55,6 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[obje
         print(line.rstrip())
 
 
-def print_csv(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """CSV on stdout, with a header; no cell is a formula to a spreadsheet."""
-    import csv
-
-    from waldur_import_agent.importing import guarded
-
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows([guarded(str(value)) for value in row] for row in rows)
-
-
 def print_json(value: object) -> None:
     """A value as JSON on stdout; dataclasses as objects."""
     print(json.dumps(value, default=_jsonable, indent=2, ensure_ascii=False))

@@ -47,6 +47,7 @@ def run_list(args: argparse.Namespace) -> int:
     """List records."""
     from waldur_import_agent.cli import output, session
     from waldur_import_agent.importing import Selection
+    from waldur_import_agent.placement.table import write_table
 
     configuration, redact = session.start(args)
     offering = session.choose_offering(configuration, args.offering)
@@ -60,7 +61,7 @@ def run_list(args: argparse.Namespace) -> int:
         output.print_json([record.model_dump(mode="json") for record in records])
         return ExitCode.OK
     if args.output == "csv":
-        output.print_csv(CSV_COLUMNS, [_csv_row(record) for record in records])
+        print(write_table(CSV_COLUMNS, map(_csv_row, records)), end="")
     else:
         print_records(records)
     output.say(

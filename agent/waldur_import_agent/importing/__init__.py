@@ -2,7 +2,7 @@
 
 from waldur_import_agent.importing.carry_out import Importer, Outcome, Result
 from waldur_import_agent.importing.import_plan import Import, ImportPlan, NotImported, choose_plan, make_import_plan
-from waldur_import_agent.importing.selection import Selection, guarded, metadata_of, read_ids
+from waldur_import_agent.importing.selection import Selection, metadata_of, read_ids
 
 __all__ = [
     "Import",
@@ -13,7 +13,6 @@ __all__ = [
     "Result",
     "Selection",
     "choose_plan",
-    "guarded",
     "make_import_plan",
     "metadata_of",
     "read_ids",

@@ -1,18 +1,17 @@
 """Which of the records a person means: by patterns, or by the ids in a file."""
 
-import csv
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 from waldur_import_agent.errors import ConfigurationError
+from waldur_import_agent.placement.table import read_table
 from waldur_import_agent.waldur.models import BackendResource
 
 COLUMN = "backend_id"
-FORMULA_STARTS = ("=", "+", "-", "@")
-"""How a cell begins that a spreadsheet would take for a formula: it is written with an apostrophe before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,46 +42,28 @@ def metadata_of(record: BackendResource) -> Mapping[str, Any]:
 
 
 def read_ids(path: Path) -> list[str]:
-    """The backend ids in a file, in its order: CSV with a column backend_id, or one id per line.
+    """The backend ids in a file, in its order, each once: CSV with a column backend_id, or one id per line.
 
     Empty lines do not count, and lines that begin with # neither where it is no CSV. Raises ConfigurationError where
     the file cannot be read or has no id.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
-        ids = _parse(text.splitlines(keepends=True))
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except OSError as error:
         raise ConfigurationError(f"{path} cannot be read: {error.strerror}") from error
-    except (UnicodeDecodeError, csv.Error) as error:
+    except UnicodeDecodeError as error:
         raise ConfigurationError(f"{path} is neither CSV nor plain text in UTF-8: {error}") from error
+    if COLUMN in re.split(r"[,;]", lines[0].replace('"', "") if lines else ""):
+        texts = [row.cells.get(COLUMN, "") for row in read_table(path, "file", [COLUMN]).rows]
+    else:
+        texts = [line.strip() for line in lines if not line.startswith("#")]
+    ids = list(dict.fromkeys(filter(None, texts)))
     if not ids:
         raise ConfigurationError(
             f"{path} names no backend id",
             remedy="Write one per line, or take what `waldur-import-agent records list --output csv` wrote",
         )
     return ids
-
-
-def _parse(lines: list[str]) -> list[str]:
-    header = lines[0] if lines else ""
-    delimiter = ";" if header.count(";") > header.count(",") else ","
-    columns = next(csv.reader([header], delimiter=delimiter), [])
-    if COLUMN in columns:
-        rows: Iterable[str] = (
-            _unguarded(row[COLUMN] or "") for row in csv.DictReader(lines, delimiter=delimiter, strict=True)
-        )
-    else:
-        rows = (line for line in lines if not line.startswith("#"))
-    return list(dict.fromkeys(text for row in rows if (text := row.strip())))
-
-
-def guarded(text: str) -> str:
-    """A text as a cell of a CSV file that no spreadsheet takes for a formula; `read_ids` takes that back."""
-    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
-
-
-def _unguarded(cell: str) -> str:
-    return cell[1:] if cell.startswith("'") and cell[1:].startswith(FORMULA_STARTS) else cell
 
 
 def _matches(pattern: str, text: str) -> bool:
