@@ -74,10 +74,14 @@ class Project:
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """The project of a found resource with what led to it, or None with the reason why there is none."""
+    """The project of a found resource with what led to it, or None with the reason why there is none.
+
+    `holding` says that nothing else placed it: the project is the one for all such.
+    """
 
     project: Project | None
     why: str
+    holding: bool = False
 
 
 # --- what Waldur knows
@@ -242,7 +246,8 @@ class Plan:
     """What a round does with the records of one offering.
 
     `surplus` goes before all else, `withdraw` after all else. `held` are withdrawals that the guard does not allow;
-    `held_why` then says so.
+    `held_why` then says so. `holding` are those that only the holding project places: they are among what is reported,
+    refreshed or kept, and a person should still decide.
     """
 
     report: tuple[WantedRecord, ...] = ()
@@ -254,6 +259,7 @@ class Plan:
     keep: tuple[Kept, ...] = ()
     unplaced: tuple[LeftOut, ...] = ()
     skipped: tuple[LeftOut, ...] = ()
+    holding: tuple[LeftOut, ...] = ()
     excluded: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 

@@ -103,3 +103,17 @@ async def test_plan_tells_from_where_the_projects_are(station: Station) -> None:
     ended = await station.run("plan")
     assert "1 projects are known (the directory file 1, written 0 minutes ago)" in ended.err
     assert "--output csv" in ended.err
+
+
+async def test_what_the_holding_project_holds_is_for_a_person_too(station: Station) -> None:
+    """The plan shows it as held, with the warning; the worksheet has a line for it; config check warns as well."""
+    station.sandbox.add_project("Holding", "holding")
+    configure(station, holding_project="holding")
+    station.has("one", parent="other")
+    ended = await station.run("plan")
+    assert "held by the holding project" in " ".join(ended.out.split())
+    assert "1 resources are held by the holding project holding. waldur-site-agent takes users off" in ended.err
+    assert "move_resource" in ended.err
+    sheet = await station.run("plan", "--output", "csv")
+    assert [line.split(",")[:2] for line in sheet.out.splitlines()[1:]] == [["one", ""]]
+    assert "move_resource" in (await station.run("config", "check")).err

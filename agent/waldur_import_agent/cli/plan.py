@@ -57,10 +57,9 @@ def run(args: argparse.Namespace) -> int:
     print_plan(f"Plan for {survey.offering.name} (nothing was written)", plan)
     for note in survey.notes:
         output.say(note)
-    if plan.unplaced:
-        output.say(
-            f"Next: `waldur-import-agent plan --output csv --file FILE` writes {len(plan.unplaced)} lines to fill in."
-        )
+    undecided = len(plan.unplaced) + len(plan.holding)
+    if undecided:
+        output.say(f"Next: `waldur-import-agent plan --output csv --file FILE` writes {undecided} lines to fill in.")
     output.say("Next: `waldur-import-agent requests create --token-file STAFF` asks, `run --once` answers.")
     return ExitCode.OK
 
@@ -91,15 +90,16 @@ def _write_worksheet(
 
     overrides = configuration.settings.offerings[index].projects.overrides_file
     filled = read_filled(path, overrides)
+    undecided = (*plan.unplaced, *plan.holding)
     text = write_worksheet(
-        plan.unplaced,
+        undecided,
         survey.scan.resources,
         survey.projects,
         filled,
         ignore_case=app.make_scanners(configuration)[index].ids_ignore_case,
     )
     write_text(path, text)
-    output.say(f"{len(plan.unplaced)} without a project")
+    output.say(f"{len(undecided)} without a project of their own")
     if overrides is None:
         output.say(
             "Next: fill in the column `project`, name the file as projects.overrides_file, and run `plan` again."

@@ -65,7 +65,12 @@ class Surveyor:
         offering = await self.side.offering()
         known = await self.side.known()
         gathered = await ProjectSources(self.settings.projects, self.side).gather(offering, known)
-        placer = Placer(gathered.projects, self.settings.projects.rules, overrides)
+        placer = Placer(
+            gathered.projects,
+            self.settings.projects.rules,
+            overrides,
+            holding_project=self.settings.projects.holding_project,
+        )
         return Survey(
             scan,
             offering,

@@ -1,4 +1,7 @@
-"""Placement is pure: the overrides first, then the rules in their order. The first rule that matches decides."""
+"""Placement is pure: the overrides, then the rules in their order, of which the first that matches decides.
+
+What then has no project goes to the holding project, where there is one.
+"""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -59,15 +62,32 @@ class ProjectIndex:
 
 
 class Placer:
-    """Places found resources by the overrides, then by the rules."""
+    """Places found resources by the overrides, then by the rules, and the rest in the holding project."""
 
-    def __init__(self, projects: Iterable[Project], rules: Sequence[Rule], overrides: Overrides | None = None) -> None:
+    def __init__(
+        self,
+        projects: Iterable[Project],
+        rules: Sequence[Rule],
+        overrides: Overrides | None = None,
+        *,
+        holding_project: str | None = None,
+    ) -> None:
         self._index = ProjectIndex(projects)
         self._overrides = overrides or Overrides()
+        self._holding_project = holding_project
         self._rules = [(number, rule, re.compile(rule.match)) for number, rule in enumerate(rules, start=1)]
 
     def place(self, resource: FoundResource) -> Placement:
         """The project of `resource`, or the reason why none can be told; never the first of several."""
+        placement = self._told(resource)
+        if placement.project is not None or self._holding_project is None:
+            return placement
+        holding = self._index.find_any(self._holding_project, "projects.holding_project")
+        if holding.project is None:
+            return Placement(None, f"{placement.why}; {holding.why}")
+        return Placement(holding.project, f"held by the holding project, since {placement.why}", holding=True)
+
+    def _told(self, resource: FoundResource) -> Placement:
         override = self._overrides.project_of(resource.backend_id)
         if override is not None:
             value, line = override

@@ -1,7 +1,7 @@
 """The plan of a round."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from waldur_import_agent.plan.wanted import make_record
@@ -22,7 +22,7 @@ from waldur_import_agent.records import (
     Scan,
     WantedRecord,
 )
-from waldur_import_agent.settings.models import OfferingSettings
+from waldur_import_agent.settings.models import HOLDING_WARNING, OfferingSettings
 
 BACKEND_ID_MAX = 255
 """Characters of a record's backend_id (Waldur's limit)."""
@@ -69,6 +69,7 @@ class _Planner:
         self._keep: list[Kept] = []
         self._unplaced: list[LeftOut] = []
         self._skipped: list[LeftOut] = []
+        self._holding: list[LeftOut] = []
         self._id_problem = _id_check(given.offering)
 
     def plan(self) -> Plan:
@@ -104,9 +105,15 @@ class _Planner:
             keep=tuple(self._keep),
             unplaced=tuple(self._unplaced),
             skipped=tuple(self._skipped),
+            holding=tuple(self._holding),
             excluded=self._given.scan.excluded,
-            warnings=(*self._given.scan.warnings, *self._warnings),
+            warnings=(*self._given.scan.warnings, *self._warnings, *self._holding_warnings()),
         )
+
+    def _holding_warnings(self) -> Iterator[str]:
+        if self._holding:
+            name = self._given.settings.projects.holding_project
+            yield f"{len(self._holding)} resources are held by the holding project {name}. {HOLDING_WARNING}"
 
     # --- one id at a time
 
@@ -128,6 +135,12 @@ class _Planner:
             return
         wanted = make_record(resource, placement, placement.project, self._components, self._given.settings.record)
         survivor = self._survivor(records, wanted.content)
+        if placement.holding:
+            self._holding.append(LeftOut(resource, placement.why))
+            if survivor and self._is_ours(survivor) and survivor.project_uuid != placement.project.uuid:
+                # it had a project of its own: one that is out of sight for a while must not cost it that
+                self._keep.append(Kept(survivor.backend_id, survivor.name, f"no longer placeable: {placement.why}"))
+                return
         if survivor is None:
             self._report.append(wanted)
         elif not self._is_ours(survivor):

@@ -228,6 +228,13 @@ class Rule(Model):
         return self
 
 
+HOLDING_WARNING = (
+    "waldur-site-agent takes users off an account whose Waldur project does not hold them: after the import, and "
+    "before a site agent serves the offering, staff move each resource to its own project with "
+    "POST /api/marketplace-resources/UUID/move_resource/"
+)
+"""What is said wherever a holding project is configured."""
+
 ProjectSource = Literal["directory", "service_provider", "visible", "resources"]
 
 
@@ -257,6 +264,13 @@ class Projects(Model):
         "project (slug or UUID; a UUID counts although the token cannot see the project); read again each round",
     )
     rules: tuple[Rule, ...] = Field(default=(), description="first match decides")
+    holding_project: str | None = Field(
+        default=None,
+        min_length=1,
+        description="slug or UUID of a project for what nothing else places. Beware: waldur-site-agent takes users off "
+        "an account whose Waldur project does not hold them; move each imported resource to its own project "
+        "(move_resource, staff) before a site agent serves it",
+    )
 
     @model_validator(mode="after")
     def _directory_and_its_file(self) -> "Projects":

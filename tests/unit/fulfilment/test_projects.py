@@ -211,3 +211,14 @@ async def test_override_with_a_uuid_that_is_nowhere_is_refused_by_waldur(site: S
     await site.round()
     assert request.state == "Erred"
     assert "9" * 32 in request.error_message
+
+
+async def test_holding_project_takes_the_rest(site: Site) -> None:
+    """What nothing else places is reported into the holding project, also where the token cannot see that one."""
+    holding = site.sandbox.add_project("Holding", "holding", visible_to_agent=False)
+    configure(site, holding_project=holding.uuid)
+    request = site.ask()
+    site.finds("hpc_one", found("stray", parent="other"))
+    await site.round()
+    assert request.state == "Done"
+    assert {record.backend_id: record.project for record in site.records()} == {"hpc_one": site.alpha, "stray": holding}

@@ -18,9 +18,11 @@ def place(
     *rules: dict[str, Any],
     projects: tuple[Project, ...] = (ALPHA, BETA),
     overrides: Overrides | None = None,
+    holding_project: str | None = None,
 ) -> Placement:
     """Where `thing` goes by these rules of a configuration."""
-    return Placer(projects, [Rule.model_validate(rule) for rule in rules], overrides).place(thing)
+    parsed = [Rule.model_validate(rule) for rule in rules]
+    return Placer(projects, parsed, overrides, holding_project=holding_project).place(thing)
 
 
 def under(*names: str, **attributes: str) -> FoundResource:
@@ -279,3 +281,34 @@ def test_override_by_the_uuid_of_an_unseen_project() -> None:
 def test_other_resources_go_by_the_rules() -> None:
     """A line decides over its own resource alone."""
     assert place(under("hpc_alpha"), BY_PARENT, overrides=Overrides({"acct2": ("beta", 2)})).project == ALPHA
+
+
+# --- the holding project
+
+
+def test_holding_project_takes_what_nothing_else_places() -> None:
+    """By slug or by UUID, the reason says that it is held and why nothing else placed it."""
+    for named in ("beta", "b" * 32):
+        placement = place(under("group"), BY_PARENT, holding_project=named)
+        assert placement == Placement(
+            BETA,
+            "held by the holding project, since no rule matches (rule 1: parent is 'group')",
+            holding=True,
+        )
+
+
+def test_holding_project_takes_nothing_that_is_placed() -> None:
+    """A rule or a line of the overrides file comes first."""
+    assert place(under("hpc_alpha"), BY_PARENT, holding_project="beta") == place(under("hpc_alpha"), BY_PARENT)
+    overrides = Overrides({"acct1": ("alpha", 2)})
+    assert place(found("acct1"), overrides=overrides, holding_project="beta").project == ALPHA
+
+
+def test_holding_project_that_is_not_there() -> None:
+    """A wrong holding project places nothing, and the reason names it beside the first one."""
+    placement = place(under("group"), BY_PARENT, holding_project="gone")
+    assert placement == Placement(
+        None,
+        "no rule matches (rule 1: parent is 'group'); projects.holding_project gives slug 'gone', which none of the 2 "
+        "known projects has",
+    )
