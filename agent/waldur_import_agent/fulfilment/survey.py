@@ -8,8 +8,8 @@ from waldur_import_agent.fulfilment.projects import ProjectSources
 from waldur_import_agent.fulfilment.waldur_side import WaldurSide
 from waldur_import_agent.log import get_logger
 from waldur_import_agent.placement import Overrides, Placer, read_overrides
-from waldur_import_agent.plan import PlanInput, make_plan
-from waldur_import_agent.records import Known, Offering, Plan, Project, Scan
+from waldur_import_agent.plan import Elsewhere, PlanInput, make_plan
+from waldur_import_agent.records import Known, KnownResource, Offering, Plan, Project, Scan
 from waldur_import_agent.scanners.base import BackendUnavailableError, Scanner
 from waldur_import_agent.settings.models import OfferingSettings
 
@@ -36,6 +36,33 @@ class Survey:
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     projects: tuple[Project, ...] = ()
+    elsewhere: Elsewhere = field(default_factory=Elsewhere)
+
+
+@dataclass(frozen=True, slots=True)
+class Sibling:
+    """Another configured offering of the same backend; `first` says that it is configured before this one.
+
+    Comparing with it costs two lists of requests a round: its records and its resources.
+    """
+
+    side: WaldurSide
+    offering: str
+    first: bool
+
+    def has(self, known: Known) -> dict[str, str]:
+        """The ids that this offering has, with what is said of them: its resources, and where it is first, records."""
+        ids: dict[str, str] = {}
+        if self.first:
+            why = f"the offering {self.offering}, configured before this one for the same backend, has a record of it"
+            ids |= {record.backend_id: why for record in known.records}
+        for resource in known.resources:
+            if resource.backend_id:
+                ids[resource.backend_id] = (
+                    f"it is a resource ({resource.state}) of the offering {self.offering}, which is configured for the "
+                    "same backend"
+                )
+        return ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +77,7 @@ class Surveyor:
     allow_withdrawals: bool = False
     progress: Progress = no_progress
     scan_waits: Sequence[float] = field(default=SCAN_WAITS)
+    siblings: Sequence[Sibling] = ()
 
     async def look(self) -> Survey:
         """Scan, then read Waldur.
@@ -64,6 +92,7 @@ class Surveyor:
             overrides = read_overrides(self.settings.projects.overrides_file, ignore_case=self.scanner.ids_ignore_case)
         offering = await self.side.offering()
         known = await self.side.known()
+        elsewhere = await self._elsewhere()
         gathered = await ProjectSources(self.settings.projects, self.side).gather(offering, known)
         placer = Placer(
             gathered.projects,
@@ -79,7 +108,19 @@ class Surveyor:
             warnings=(*overrides.problems, *gathered.warnings),
             notes=(gathered.note,),
             projects=gathered.projects,
+            elsewhere=elsewhere,
         )
+
+    async def _elsewhere(self) -> Elsewhere:
+        """What other offerings of the same backend have."""
+        ids: dict[str, str] = {}
+        resources: list[KnownResource] = []
+        for sibling in self.siblings:
+            known = await sibling.side.known()
+            resources += known.resources
+            for backend_id, why in sibling.has(known).items():
+                ids.setdefault(backend_id.casefold() if self.scanner.ids_ignore_case else backend_id, why)
+        return Elsewhere(ids, tuple(resources))
 
     async def scan(self) -> Scan:
         """Scan the backend. One that is unavailable is tried again, all within the scan's deadline."""
@@ -113,5 +154,6 @@ class Surveyor:
                 ids_ignore_case=self.scanner.ids_ignore_case,
                 refused=refused or {},
                 allow_withdrawals=self.allow_withdrawals,
+                elsewhere=survey.elsewhere,
             )
         )

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from waldur_import_agent.plan.kept_back import Elsewhere, kept_back
 from waldur_import_agent.plan.wanted import make_record
 from waldur_import_agent.plan.withdrawals import guard_withdrawals
 from waldur_import_agent.records import (
@@ -45,6 +46,7 @@ class PlanInput:
     ids_ignore_case: bool
     refused: Mapping[str, str] = field(default_factory=dict)
     allow_withdrawals: bool = False
+    elsewhere: Elsewhere = field(default_factory=Elsewhere)
 
 
 def make_plan(given: PlanInput) -> Plan:
@@ -71,6 +73,7 @@ class _Planner:
         self._skipped: list[LeftOut] = []
         self._holding: list[LeftOut] = []
         self._id_problem = _id_check(given.offering)
+        self._kept_back = kept_back(given.known.resources, given.elsewhere)
 
     def plan(self) -> Plan:
         by_key: dict[str, list[FoundResource]] = {}
@@ -123,7 +126,7 @@ class _Planner:
         if imported is not None:
             self._imported(records, imported)
             return
-        problem = self._id_problem(resource.backend_id)
+        problem = self._id_problem(resource.backend_id) or self._kept_back(key)
         if problem or resource.backend_id in self._given.refused:
             why = problem or f"Waldur refused it: {self._given.refused[resource.backend_id]}"
             self._skipped.append(LeftOut(resource, why))
