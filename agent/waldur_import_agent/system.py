@@ -128,8 +128,11 @@ async def run_process(
     timeout: float,  # noqa: ASYNC109 - the time is part of the error's text, and the group must be killed inside
     output_limit: int,
     environment: Mapping[str, str],
+    stdin: bytes | None = None,
 ) -> Completed:
-    """Run a program to its end, in a process group of its own, with nothing on its standard input.
+    """Run a program to its end, in a process group of its own, with `stdin` or nothing on its standard input.
+
+    A program need not read its input to the end.
 
     `timeout` is in seconds; `output_limit` is in bytes and holds for stdout and stderr each. Whatever happens, a
     cancellation too, the whole process group is gone afterwards: a grandchild would otherwise hold the pipes open.
@@ -139,7 +142,7 @@ async def run_process(
     try:
         process = await asyncio.create_subprocess_exec(
             *argv,
-            stdin=asyncio.subprocess.DEVNULL,
+            stdin=asyncio.subprocess.DEVNULL if stdin is None else asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             env=dict(environment),
@@ -154,6 +157,8 @@ async def run_process(
         async with asyncio.timeout(timeout), asyncio.TaskGroup() as group:
             stdout = group.create_task(_read_capped(process.stdout, output_limit))
             stderr = group.create_task(_read_capped(process.stderr, output_limit))
+            if process.stdin is not None:
+                group.create_task(_feed(process.stdin, stdin or b""))
             returncode = group.create_task(process.wait())
     except TimeoutError as error:
         raise ProcessTimedOutError(f"{' '.join(argv)} did not end within {timeout:g} seconds and was killed") from error
@@ -170,6 +175,16 @@ async def run_process(
 
 class _TooMuchError(Exception):
     """More output than allowed."""
+
+
+async def _feed(stream: asyncio.StreamWriter, data: bytes) -> None:
+    """Write all and close; a program that has closed its input, or ended, has read what it wanted."""
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        stream.write(data)
+        await stream.drain()
+    stream.close()
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        await stream.wait_closed()
 
 
 async def _read_capped(stream: asyncio.StreamReader, limit: int) -> bytes:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from waldur_import_agent.fulfilment.mapping import ask_mapping_command
 from waldur_import_agent.fulfilment.projects import ProjectSources
 from waldur_import_agent.fulfilment.waldur_side import WaldurSide
 from waldur_import_agent.log import get_logger
@@ -82,7 +83,8 @@ class Surveyor:
     async def look(self) -> Survey:
         """Scan, then read Waldur.
 
-        Raises BackendError, ConfigurationError (the overrides or the directory file), WaldurError or StoppedError.
+        Raises BackendError, ConfigurationError (the overrides or the directory file), MappingCommandError, WaldurError
+        or StoppedError.
         """
         self.progress("scanning the backend", 0, 0)
         scan = await self.scan()
@@ -94,10 +96,12 @@ class Surveyor:
         known = await self.side.known()
         elsewhere = await self._elsewhere()
         gathered = await ProjectSources(self.settings.projects, self.side).gather(offering, known)
+        mapped = await ask_mapping_command(self.settings.projects.mapping_command, scan.resources)
         placer = Placer(
             gathered.projects,
             self.settings.projects.rules,
             overrides,
+            mapped=mapped.projects,
             holding_project=self.settings.projects.holding_project,
         )
         return Survey(
@@ -105,7 +109,7 @@ class Surveyor:
             offering,
             placer,
             known,
-            warnings=(*overrides.problems, *gathered.warnings),
+            warnings=(*overrides.problems, *gathered.warnings, *mapped.warnings),
             notes=(gathered.note,),
             projects=gathered.projects,
             elsewhere=elsewhere,

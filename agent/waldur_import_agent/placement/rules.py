@@ -1,10 +1,10 @@
-"""Placement is pure: the overrides, then the rules in their order, of which the first that matches decides.
+"""Placement is pure: the overrides, what the mapping command answered, then the rules in their order.
 
-What then has no project goes to the holding project, where there is one.
+The first that speaks decides. What then has no project goes to the holding project, where there is one.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from waldur_import_agent.placement.overrides import Overrides
 from waldur_import_agent.records import Ancestor, FoundResource, Placement, Project
@@ -62,7 +62,10 @@ class ProjectIndex:
 
 
 class Placer:
-    """Places found resources by the overrides, then by the rules, and the rest in the holding project."""
+    """Places found resources: by the overrides, the mapping command, the rules; the rest in the holding project.
+
+    `mapped` is what the mapping command answered: slug or UUID by backend_id.
+    """
 
     def __init__(
         self,
@@ -70,10 +73,12 @@ class Placer:
         rules: Sequence[Rule],
         overrides: Overrides | None = None,
         *,
+        mapped: Mapping[str, str] | None = None,
         holding_project: str | None = None,
     ) -> None:
         self._index = ProjectIndex(projects)
         self._overrides = overrides or Overrides()
+        self._mapped = mapped or {}
         self._holding_project = holding_project
         self._rules = [(number, rule, re.compile(rule.match)) for number, rule in enumerate(rules, start=1)]
 
@@ -92,6 +97,8 @@ class Placer:
         if override is not None:
             value, line = override
             return self._index.find_any(value, f"line {line} of the overrides file")
+        if resource.backend_id in self._mapped:
+            return self._index.find_any(self._mapped[resource.backend_id], "the mapping command")
         tried: list[str] = []
         for number, rule, pattern in self._rules:
             texts = list(_texts(resource, rule.source))

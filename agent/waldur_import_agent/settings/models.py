@@ -228,6 +228,19 @@ class Rule(Model):
         return self
 
 
+class MappingCommand(Model):
+    """A program of the site's own that knows projects: it is not run by a shell."""
+
+    command: tuple[str, ...] = Field(
+        default=(),
+        description="the program (with its path) and its arguments; gets what was found as JSON lines (the record "
+        'form) on stdin and answers {"backend_id": ..., "project": slug or UUID} lines for those that it knows; empty: '
+        "none",
+    )
+    timeout: Duration = Field(default=120.0, description="how long it may take")
+    output_limit: int = Field(default=64 * 1024 * 1024, gt=0, description="how many bytes it may print")
+
+
 HOLDING_WARNING = (
     "waldur-site-agent takes users off an account whose Waldur project does not hold them: after the import, and "
     "before a site agent serves the offering, staff move each resource to its own project with "
@@ -262,6 +275,9 @@ class Projects(Model):
         default=None,
         description="what `plan --output csv` wrote and a person filled in: CSV with the columns backend_id and "
         "project (slug or UUID; a UUID counts although the token cannot see the project); read again each round",
+    )
+    mapping_command: MappingCommand = Field(
+        default=MappingCommand(), description="asked for what the overrides_file does not name, before the rules"
     )
     rules: tuple[Rule, ...] = Field(default=(), description="first match decides")
     holding_project: str | None = Field(

@@ -18,11 +18,12 @@ def place(
     *rules: dict[str, Any],
     projects: tuple[Project, ...] = (ALPHA, BETA),
     overrides: Overrides | None = None,
+    mapped: dict[str, str] | None = None,
     holding_project: str | None = None,
 ) -> Placement:
     """Where `thing` goes by these rules of a configuration."""
     parsed = [Rule.model_validate(rule) for rule in rules]
-    return Placer(projects, parsed, overrides, holding_project=holding_project).place(thing)
+    return Placer(projects, parsed, overrides, mapped=mapped, holding_project=holding_project).place(thing)
 
 
 def under(*names: str, **attributes: str) -> FoundResource:
@@ -312,3 +313,24 @@ def test_holding_project_that_is_not_there() -> None:
         "no rule matches (rule 1: parent is 'group'); projects.holding_project gives slug 'gone', which none of the 2 "
         "known projects has",
     )
+
+
+# --- the mapping command
+
+
+def test_mapping_command_comes_after_the_overrides_and_before_the_rules() -> None:
+    """Its answer decides by slug or UUID; ids that it does not name go on to the rules."""
+    for named in ("beta", "B" * 32):
+        placement = place(under("hpc_alpha"), BY_PARENT, mapped={"acct1": named})
+        assert placement.project == BETA
+        assert placement.why.startswith("the mapping command gives")
+    assert place(under("hpc_alpha"), BY_PARENT, mapped={"acct2": "beta"}).project == ALPHA
+    overrides = Overrides({"acct1": ("alpha", 2)})
+    assert place(found("acct1"), overrides=overrides, mapped={"acct1": "beta"}).project == ALPHA
+
+
+def test_mapping_command_that_names_no_project_is_not_replaced_by_a_rule() -> None:
+    """The site's own program has spoken: a rule does not guess after it; the holding project takes it."""
+    placement = place(under("hpc_alpha"), BY_PARENT, mapped={"acct1": "gone"})
+    assert placement == Placement(None, "the mapping command gives slug 'gone', which none of the 2 known projects has")
+    assert place(under("hpc_alpha"), BY_PARENT, mapped={"acct1": "gone"}, holding_project="beta").holding
