@@ -3,13 +3,14 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from difflib import SequenceMatcher
+from heapq import nsmallest
 
 from waldur_import_agent.records import FoundResource, Project
 
 COMPARED = 20
 """So many project texts are compared with each text of a resource: those that share most of its trigrams."""
-COMMON = 2000
-"""A trigram that more project texts have tells nothing."""
+LOOKED_UP = 1500
+"""So many project texts at the most are looked up by the trigrams of one text, those of its rarest trigrams first."""
 LENGTH = 80
 """Characters of a text that are compared."""
 WORST = 0.5
@@ -22,6 +23,7 @@ class Candidates:
     def __init__(self, projects: Iterable[Project]) -> None:
         self._texts: list[tuple[str, Project]] = []
         self._sizes: list[int] = []
+        self._scored: dict[str, list[tuple[float, Project]]] = {}
         self._having: dict[str, list[int]] = {}
         for project in projects:
             for text in _distinct((project.slug, project.name, project.backend_id)):
@@ -40,25 +42,37 @@ class Candidates:
         organization = str(resource.attributes.get("organization", ""))
         best: dict[str, tuple[float, Project]] = {}
         for text in _distinct((resource.backend_id, resource.name, parent, organization)):
-            matcher = SequenceMatcher(b=text, autojunk=False)
-            for other, project in self._alike(text):
-                matcher.set_seq1(other)
-                score = matcher.ratio()
-                if score >= max(WORST, best.get(project.uuid, (0.0, project))[0]):
+            if text not in self._scored:
+                self._scored[text] = self._score(text)
+            for score, project in self._scored[text]:
+                if score > best.get(project.uuid, (0.0, project))[0]:
                     best[project.uuid] = (score, project)
         ordered = sorted(best.values(), key=lambda item: (-item[0], item[1].slug, item[1].uuid))
         return [(project, score) for score, project in ordered[:count]]
+
+    def _score(self, text: str) -> list[tuple[float, Project]]:
+        """The projects that resemble one text; resources share parents and organizations, so it is done once."""
+        matcher = SequenceMatcher(b=text, autojunk=False)
+        scored: list[tuple[float, Project]] = []
+        for other, project in self._alike(text):
+            matcher.set_seq1(other)
+            score = matcher.ratio()
+            if score >= WORST:
+                scored.append((score, project))
+        return scored
 
     def _alike(self, text: str) -> Iterator[tuple[str, Project]]:
         """The project texts that share most trigrams with `text`, as a share of what both have."""
         trigrams = _trigrams(text)
         shared: Counter[int] = Counter()
-        for trigram in trigrams:
-            having = self._having.get(trigram, ())
-            if len(having) <= COMMON:
-                shared.update(having)
-        ordered = sorted(shared, key=lambda index: (-shared[index] / (len(trigrams) + self._sizes[index]), index))
-        return (self._texts[index] for index in ordered[:COMPARED])
+        left = LOOKED_UP
+        for having in sorted((self._having.get(trigram, []) for trigram in sorted(trigrams)), key=len):
+            shared.update(having[:left])
+            left -= min(left, len(having))
+        nearest = nsmallest(
+            COMPARED, shared, key=lambda index: (-shared[index] / (len(trigrams) + self._sizes[index]), index)
+        )
+        return (self._texts[index] for index in nearest)
 
 
 def _distinct(texts: Iterable[str]) -> list[str]:

@@ -54,7 +54,9 @@ def test_nothing_alike() -> None:
     assert Candidates(()).nearest(found("xyz")) == []
 
 
-def test_trigrams_of_nearly_all_projects_do_not_count() -> None:
-    """Where thousands begin alike, what is left of the text decides."""
+def test_where_thousands_begin_alike() -> None:
+    """What is rare in a text decides which projects are compared; where nothing is rare, some are all the same."""
     many = [project(number, f"project-{number:05}") for number in range(3000)]
-    assert names(Candidates(many), found("project-02999", parents=()))[0] == "project-02999"
+    candidates = Candidates(many)
+    assert names(candidates, found("project-02999", parents=()))[0] == "project-02999"
+    assert len(names(candidates, found("project", parents=()))) == 3
