@@ -120,7 +120,11 @@ def _actions(plan: Plan) -> Iterator[tuple[str, Action]]:
         yield removal.record.backend_id, Action("hold back", f"{removal.why}; {plan.held_why}")
     for kept in plan.keep:
         yield kept.backend_id, Action("keep", kept.why)
-    left: dict[str, tuple[LeftOut, ...]] = {"unplaced": plan.unplaced, "skip": plan.skipped}
+    left: dict[str, tuple[LeftOut, ...]] = {
+        "unplaced": plan.unplaced,
+        "skip": plan.skipped,
+        "holding": plan.holding,
+    }
     for name, left_out in left.items():
         for item in left_out:
             yield item.resource.backend_id, Action(name, item.why)

@@ -9,7 +9,7 @@ from waldur_import_agent.cli.explanation import Explanation, explain
 from waldur_import_agent.fulfilment import Survey
 from waldur_import_agent.placement import Placer
 from waldur_import_agent.plan import PlanInput, make_plan
-from waldur_import_agent.records import FoundResource, Known, KnownRecord, KnownResource, Offering, Scan
+from waldur_import_agent.records import FoundResource, Known, KnownRecord, KnownResource, LeftOut, Offering, Plan, Scan
 from waldur_import_agent.settings.models import Rule
 
 RULES = (Rule.model_validate({"from": "parent", "match": "^hpc_(?P<slug>.+)$", "value": "{slug}"}),)
@@ -135,3 +135,11 @@ def test_nowhere() -> None:
     assert not explanation.actions
     assert not explanation.scan_complete
     assert explanation.placement is None
+
+
+def test_in_the_holding_project() -> None:
+    """What only the holding project places is said beside what is done with it."""
+    survey = Survey(Scan((found("acct1"),)), Offering("0" * 32, "x", frozenset()), Placer([], ()), Known())
+    plan = Plan(holding=(LeftOut(found("acct1"), "no rule matches"),))
+    explanation = explain(survey, plan, "acct1", instance="default", ignore_case=True)
+    assert [(action.action, action.why) for action in explanation.actions] == [("holding", "no rule matches")]

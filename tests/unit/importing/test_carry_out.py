@@ -225,3 +225,67 @@ async def test_metadata_that_could_not_be_set(desk: Desk) -> None:
     assert result.outcome is Outcome.WRONG
     assert "imported, but its metadata were not set" in result.why
     assert desk.ids() == ["hpc_1"]
+
+
+def after_an_import(desk: Desk) -> Fault:
+    """From the first import on, Waldur's list of resources is away."""
+    return Fault(
+        lambda method, path: "marketplace-provider-resources" in path and method == "GET" and bool(desk.sent(IMPORT)),
+        Answer(503),
+    )
+
+
+async def test_outage_after_a_refusal(desk: Desk) -> None:
+    """When nobody can tell whether a refusal means that it is imported, it is unknown and the rest is left."""
+    desk.reported("hpc_1")
+    desk.reported("hpc_2")
+    desk.sandbox.faults += [
+        Fault(requests_to("POST", IMPORT), Answer(400, {"plan": ["archived"]})),
+        after_an_import(desk),
+    ]
+    results, importer = await desk.carry_out(await desk.preview())
+    assert [result.outcome for result in results] == [Outcome.UNKNOWN, Outcome.LEFT]
+    assert isinstance(importer.ended_by, WaldurUnavailableError)
+
+
+async def test_receipt_that_cannot_be_read(desk: Desk) -> None:
+    """What was answered stands, and the exit code tells that Waldur did not confirm it."""
+    desk.reported("hpc_1")
+    desk.sandbox.faults.append(after_an_import(desk))
+    (result,), importer = await desk.carry_out(await desk.preview())
+    assert result.outcome is Outcome.IMPORTED
+    assert isinstance(importer.ended_by, WaldurUnavailableError)
+
+
+async def test_metadata_of_a_resource_that_is_not_there(desk: Desk) -> None:
+    """Where the record went without becoming a resource, the receipt says so and no metadata are sent."""
+    record = desk.reported("hpc_1")
+
+    def withdrawn_instead(method: str, path: str) -> bool:
+        if method == "POST" and IMPORT in path:
+            desk.sandbox.delete_record(record)
+            return True
+        return False
+
+    desk.sandbox.faults.append(Fault(withdrawn_instead, Answer(201, {})))
+    (result,), _ = await desk.carry_out(await desk.preview(), with_metadata=True)
+    assert result.outcome is Outcome.WRONG
+    assert "lists no resource" in result.why
+    assert not desk.sent("set_backend_metadata")
+
+
+async def test_stopped_while_waiting_to_try_again(desk: Desk) -> None:
+    """A stop ends the wait after a lost answer; what became of that record is looked up in the list."""
+    desk.reported("hpc_1")
+    desk.reported("hpc_2")
+
+    def stop_at(method: str, path: str) -> bool:
+        if method == "POST" and IMPORT in path:
+            desk.stop.set()
+            return True
+        return False
+
+    desk.sandbox.faults.append(Fault(stop_at, Answer(502)))
+    results, importer = await desk.carry_out(await desk.preview())
+    assert [result.outcome for result in results] == [Outcome.UNKNOWN, Outcome.LEFT]
+    assert isinstance(importer.ended_by, StoppedError)
