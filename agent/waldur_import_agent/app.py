@@ -13,7 +13,7 @@ from waldur_import_agent.errors import StoppedError
 from waldur_import_agent.fulfilment import Answerer, Surveyor
 from waldur_import_agent.fulfilment.claims import Claims
 from waldur_import_agent.fulfilment.round import Identity
-from waldur_import_agent.fulfilment.survey import SCAN_WAITS, Progress, Sleep, no_progress
+from waldur_import_agent.fulfilment.survey import SCAN_WAITS, Progress, Sibling, Sleep, no_progress
 from waldur_import_agent.fulfilment.waldur_side import WaldurSide
 from waldur_import_agent.journal import Journal
 from waldur_import_agent.lock import offering_lock
@@ -25,6 +25,9 @@ from waldur_import_agent.settings.models import Waldur
 from waldur_import_agent.system import wait_for_event
 from waldur_import_agent.waldur.client import WaldurClient
 from waldur_import_agent.waldur.effort import Effort
+
+FILTERS = {"accounts"}
+"""The settings of a scanner that say what of its backend is offered, not which backend it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +78,31 @@ async def open_surveyors(
                 allow_withdrawals=around.allow_withdrawals,
                 progress=around.progress,
                 scan_waits=around.scan_waits,
+                siblings=[
+                    Sibling(
+                        WaldurSide(client, effort, settings.offerings[other].uuid),
+                        settings.offerings[other].uuid,
+                        first=other < position,
+                    )
+                    for other in same_backend(configuration, position)
+                ],
             )
-            for offering, scanner in zip(settings.offerings, make_scanners(configuration), strict=True)
+            for position, (offering, scanner) in enumerate(
+                zip(settings.offerings, make_scanners(configuration), strict=True)
+            )
         ]
+
+
+def same_backend(configuration: Configuration, position: int) -> list[int]:
+    """The positions of the other offerings whose scanner looks at the same backend: its settings are the same.
+
+    What only chooses among what it has found (FILTERS) may differ.
+    """
+    backends = [
+        (offering.scanner["type"], scanner.model_dump(exclude=FILTERS))
+        for offering, scanner in zip(configuration.settings.offerings, configuration.scanners, strict=True)
+    ]
+    return [other for other, backend in enumerate(backends) if other != position and backend == backends[position]]
 
 
 @asynccontextmanager

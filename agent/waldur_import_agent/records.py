@@ -12,6 +12,11 @@ Attribute: TypeAlias = str | int | float | bool
 Limit: TypeAlias = int | float | None
 
 
+def id_key(backend_id: str, *, ignore_case: bool) -> str:
+    """What two ids have in common that are the same to the backend. Only letters have cases: straße is not strasse."""
+    return backend_id.lower() if ignore_case else backend_id
+
+
 # --- what a scanner yields
 
 
@@ -48,7 +53,7 @@ class Scan:
     """What one look at the backend gave.
 
     `excluded` maps the ids of what is there but not offered (left out by a filter, say) to the reason: a record of
-    such a thing is kept, since it has not gone. `elsewhere` does so for what the backend knows, but which is not, or no
+    such a thing is kept, since it has not gone. `absent` does so for what the backend knows, but which is not, or no
     longer, part of what the offering stands for (another cluster's account): its record is withdrawn like that of what
     has gone. `complete` is false when a part was denied or unreachable; then
     nothing may be concluded from what is missing, and `warnings` says which part.
@@ -58,7 +63,7 @@ class Scan:
     warnings: tuple[str, ...] = ()
     complete: bool = True
     excluded: Mapping[str, str] = field(default_factory=dict)
-    elsewhere: Mapping[str, str] = field(default_factory=dict)
+    absent: Mapping[str, str] = field(default_factory=dict)
 
 
 # --- where a found resource belongs
@@ -77,10 +82,14 @@ class Project:
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """The project of a found resource with what led to it, or None with the reason why there is none."""
+    """The project of a found resource with what led to it, or None with the reason why there is none.
+
+    `holding` says that nothing else placed it: the project is the one for all such.
+    """
 
     project: Project | None
     why: str
+    holding: bool = False
 
 
 # --- what Waldur knows
@@ -100,6 +109,7 @@ class Offering:
 
     `components` are its component types. `backend_id_pattern` is the regular expression that an id must match as a
     whole before Waldur imports it (backend_id_rules.format.regex), or empty; `backend_id_hint` is its description.
+    `customer` is the UUID of the organization that provides it, or empty.
     """
 
     uuid: str
@@ -107,6 +117,7 @@ class Offering:
     components: frozenset[str]
     backend_id_pattern: str = ""
     backend_id_hint: str = ""
+    customer: str = ""
 
 
 MARKER_KEY = "import_agent"
@@ -169,12 +180,14 @@ class KnownRecord:
 
 @dataclass(frozen=True, slots=True)
 class KnownResource:
-    """A marketplace resource of the offering."""
+    """A marketplace resource of the offering. `project` is as much of its project as the resource tells."""
 
     uuid: str
     backend_id: str
     name: str
     state: str
+    slug: str = ""
+    project: Project | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,7 +255,8 @@ class Plan:
     """What a round does with the records of one offering.
 
     `surplus` goes before all else, `withdraw` after all else. `held` are withdrawals that the guard does not allow;
-    `held_why` then says so.
+    `held_why` then says so. `holding` are those that only the holding project places: they are among what is reported,
+    refreshed or kept, and a person should still decide.
     """
 
     report: tuple[WantedRecord, ...] = ()
@@ -254,6 +268,7 @@ class Plan:
     keep: tuple[Kept, ...] = ()
     unplaced: tuple[LeftOut, ...] = ()
     skipped: tuple[LeftOut, ...] = ()
+    holding: tuple[LeftOut, ...] = ()
     excluded: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 

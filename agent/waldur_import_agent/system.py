@@ -4,9 +4,11 @@ import asyncio
 import contextlib
 import os
 import signal
+import stat
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, TypeVar
 
 from waldur_import_agent.errors import AgentError, StoppedError
@@ -22,6 +24,33 @@ T = TypeVar("T")
 def now() -> datetime:
     """The current time in UTC."""
     return datetime.now(tz=UTC)
+
+
+def modified(path: Path) -> datetime:
+    """When a file was written last, in UTC. Raises OSError."""
+    return datetime.fromtimestamp(path.stat().st_mtime, tz=UTC)
+
+
+def write_file(path: Path, text: str) -> None:
+    """Write a text as UTF-8 in the place of `path`: a reader meets the old file or the new one, never a part.
+
+    A file that is there keeps its permissions, and its owner where that is allowed. Raises OSError.
+    """
+    path = path.resolve()
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with fresh.open("wb") as file:
+            with contextlib.suppress(FileNotFoundError):
+                there = path.stat()
+                os.fchmod(file.fileno(), stat.S_IMODE(there.st_mode))
+                with contextlib.suppress(PermissionError):
+                    os.fchown(file.fileno(), there.st_uid, there.st_gid)
+            file.write(text.encode(errors="backslashreplace"))
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(path)
+    finally:
+        fresh.unlink(missing_ok=True)
 
 
 async def wait_for_event(event: asyncio.Event, seconds: float) -> bool:
@@ -99,21 +128,26 @@ async def run_process(
     timeout: float,  # noqa: ASYNC109 - the time is part of the error's text, and the group must be killed inside
     output_limit: int,
     environment: Mapping[str, str],
+    stdin: bytes | None = None,
 ) -> Completed:
-    """Run a program to its end, in a process group of its own, with nothing on its standard input.
+    """Run a program to its end, in a process group of its own, with `stdin` or nothing on its standard input.
+
+    A program need not read its input to the end.
 
     `timeout` is in seconds; `output_limit` is in bytes and holds for stdout and stderr each. Whatever happens, a
     cancellation too, the whole process group is gone afterwards: a grandchild would otherwise hold the pipes open.
 
     Raises ProcessNotStartedError, ProcessTimedOutError or ProcessOutputError.
     """
-    process = await _start(argv, environment)
+    process = await _start(argv, environment, has_input=stdin is not None)
     assert process.stdout is not None  # noqa: S101 - for the type checker: both are pipes
     assert process.stderr is not None  # noqa: S101
     try:
         async with asyncio.timeout(timeout), asyncio.TaskGroup() as group:
             stdout = group.create_task(_read_capped(process.stdout, output_limit))
             stderr = group.create_task(_read_capped(process.stderr, output_limit))
+            if process.stdin is not None:
+                group.create_task(_feed(process.stdin, stdin or b""))
             returncode = group.create_task(process.wait())
     except TimeoutError as error:
         raise ProcessTimedOutError(f"{' '.join(argv)} did not end within {timeout:g} seconds and was killed") from error
@@ -128,12 +162,12 @@ async def run_process(
     return Completed(argv, returncode.result(), stdout.result(), stderr.result())
 
 
-async def _start(argv: Sequence[str], environment: Mapping[str, str]) -> asyncio.subprocess.Process:
+async def _start(argv: Sequence[str], environment: Mapping[str, str], *, has_input: bool) -> asyncio.subprocess.Process:
     """Start the program; a cancellation waits until it can be killed with all that it has started."""
     starting = asyncio.ensure_future(
         asyncio.create_subprocess_exec(
             *argv,
-            stdin=asyncio.subprocess.DEVNULL,
+            stdin=asyncio.subprocess.PIPE if has_input else asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             env=dict(environment),
@@ -155,6 +189,16 @@ async def _start(argv: Sequence[str], environment: Mapping[str, str]) -> asyncio
 
 class _TooMuchError(Exception):
     """More output than allowed."""
+
+
+async def _feed(stream: asyncio.StreamWriter, data: bytes) -> None:
+    """Write all and close; a program that has closed its input, or ended, has read what it wanted."""
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        stream.write(data)
+        await stream.drain()
+    stream.close()
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        await stream.wait_closed()
 
 
 async def _read_capped(stream: asyncio.StreamReader, limit: int) -> bytes:

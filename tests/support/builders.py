@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from waldur_import_agent.plan import PlanInput, make_plan
+from waldur_import_agent.plan import Elsewhere, PlanInput, make_plan
 from waldur_import_agent.plan.wanted import content_hash
 from waldur_import_agent.records import (
     Ancestor,
@@ -88,6 +88,7 @@ def plan_for(
     ignore_case: bool = False,
     refused: dict[str, str] | None = None,
     allow_withdrawals: bool = False,
+    elsewhere: Elsewhere | None = None,
     **configured: Any,
 ) -> Plan:
     """The plan for what was found and what is known; other keywords are settings of the offering."""
@@ -102,5 +103,6 @@ def plan_for(
             ids_ignore_case=ignore_case,
             refused=refused or {},
             allow_withdrawals=allow_withdrawals,
+            elsewhere=elsewhere or Elsewhere(),
         )
     )

@@ -14,6 +14,7 @@ from support.builders import found
 from waldur_import_agent.fulfilment import Answerer, RoundReport, Surveyor
 from waldur_import_agent.fulfilment.claims import Claims
 from waldur_import_agent.fulfilment.round import Identity
+from waldur_import_agent.fulfilment.survey import Sibling
 from waldur_import_agent.fulfilment.waldur_side import WaldurSide
 from waldur_import_agent.journal import Journal
 from waldur_import_agent.records import FoundResource, Scan
@@ -99,6 +100,8 @@ class Site:
     waits: list[float] = field(default_factory=list)
     allow_withdrawals: bool = False
     instance: str = "default"
+    siblings: list[tuple[Offering, bool]] = field(default_factory=list)
+    """Other offerings of the same backend, and whether each is configured before this one."""
     redact: Redactor = field(default_factory=Redactor)
 
     def __post_init__(self) -> None:
@@ -139,6 +142,10 @@ class Site:
                         side=WaldurSide(client, effort, offering.uuid),
                         sleep=self._sleep,
                         allow_withdrawals=self.allow_withdrawals,
+                        siblings=[
+                            Sibling(WaldurSide(client, effort, other.uuid), other.uuid, first)
+                            for other, first in self.siblings
+                        ],
                     ),
                     claims=Claims(client, effort, journal, offering.uuid),
                     journal=journal,

@@ -52,13 +52,14 @@ class Ended:
 
 @dataclass
 class Station:
-    """A directory with a configuration for the sandbox, and the command."""
+    """A directory with a configuration for the sandbox, and the command, which may take `limit` seconds."""
 
     directory: Path
     sandbox: Sandbox
     offering: Offering
     url: str
     gate: Gate
+    limit: float = LIMIT
 
     @property
     def config(self) -> Path:
@@ -98,12 +99,12 @@ class Station:
         """Staff create a request."""
         return self.sandbox.add_request(self.offering)
 
-    async def start(self, *arguments: str) -> asyncio.subprocess.Process:
-        """Start the command."""
+    async def start(self, *arguments: str, stdin: int = asyncio.subprocess.DEVNULL) -> asyncio.subprocess.Process:
+        """Start the command; `stdin` may be a terminal's descriptor."""
         return await asyncio.create_subprocess_exec(
             *COMMAND,
             *arguments,
-            stdin=asyncio.subprocess.DEVNULL,
+            stdin=stdin,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             env={**os.environ, "WALDUR_IMPORT_AGENT_CONFIG": str(self.config)},
@@ -127,7 +128,7 @@ class Station:
 
     async def end(self, process: asyncio.subprocess.Process) -> Ended:
         """Wait for the end of a command."""
-        async with asyncio.timeout(LIMIT):
+        async with asyncio.timeout(self.limit):
             out, err = await process.communicate()
         assert process.returncode is not None
         return Ended(process.returncode, out.decode(), err.decode())

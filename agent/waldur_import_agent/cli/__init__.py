@@ -8,11 +8,24 @@ import traceback
 from collections.abc import Sequence
 
 from waldur_import_agent import __version__
-from waldur_import_agent.cli import config, demo, output, plan, records, requests, run, sandbox, scan, scanners
+from waldur_import_agent.cli import (
+    config,
+    demo,
+    explain,
+    output,
+    plan,
+    projects,
+    records,
+    requests,
+    run,
+    sandbox,
+    scan,
+    scanners,
+)
 from waldur_import_agent.errors import AgentError, ExitCode
 from waldur_import_agent.redactor import Redactor
 
-COMMANDS = (run, scan, plan, requests, records, config, scanners, sandbox, demo)
+COMMANDS = (run, scan, plan, explain, projects, requests, records, config, scanners, sandbox, demo)
 
 EPILOG = """\
 first steps:
@@ -21,7 +34,9 @@ first steps:
   waldur-import-agent config check             find what is wrong with it
   waldur-import-agent scan                     see what the backend has
   waldur-import-agent plan                     see what would be reported; nothing is
+  waldur-import-agent explain BACKEND_ID       see why one resource is reported, or is not
   waldur-import-agent run --once               answer all requests that are Sent
+  waldur-import-agent records import --help    make resources of what was reported
 
 exit codes:
   0 done or nothing to do   1 a request ended Erred   2 wrong usage   69 Waldur or the backend unreachable

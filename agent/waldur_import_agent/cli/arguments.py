@@ -2,6 +2,7 @@
 
 import argparse
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 
 DEFAULT_CONFIG = Path("/etc/waldur-import-agent/config.yaml")
@@ -30,3 +31,26 @@ def add_offering(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--offering", metavar="UUID", help="only this one of the configured offerings (default: all, or the only one)"
     )
+
+
+def seconds(text: str) -> float:
+    """A duration like 90s, 2h or 1d, in seconds. Raises argparse.ArgumentTypeError."""
+    from waldur_import_agent.settings.models import parse_duration
+
+    try:
+        return float(parse_duration(text))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r}: {error}") from None
+
+
+def moment(text: str) -> datetime:
+    """A date or time (without a zone: UTC), or a duration back from now. Raises argparse.ArgumentTypeError."""
+    from datetime import timedelta
+
+    from waldur_import_agent.system import now
+
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return now() - timedelta(seconds=seconds(text))
+    return found if found.tzinfo else found.replace(tzinfo=UTC)

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from waldur_import_agent.cli import arguments
+from waldur_import_agent.cli import arguments, requests_stuck
 from waldur_import_agent.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -21,11 +21,12 @@ LOOK_INTERVAL = 2.0
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the commands."""
-    parser = subparsers.add_parser("requests", help="list, show or create backend resource requests")
+    parser = subparsers.add_parser("requests", help="list, show, create or end backend resource requests")
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
 
     listing = actions.add_parser("list", help="the requests of the configured offerings, the newest first")
     listing.add_argument("--state", action="append", choices=STATES, default=[], help="only these (may be repeated)")
+    requests_stuck.add_list_arguments(listing)
     arguments.add_offering(listing)
     listing.set_defaults(run=run_list)
 
@@ -42,7 +43,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     arguments.add_offering(create)
     create.set_defaults(run=run_create)
 
-    for action in (listing, show, create):
+    fail = requests_stuck.add_fail_parser(actions)
+
+    for action in (listing, show, create, fail):
         arguments.add_config(action)
         arguments.add_output(action)
 
@@ -65,15 +68,18 @@ def run_list(args: argparse.Namespace) -> int:
     offerings = configuration.settings.offerings
     if args.offering:
         offerings = (session.choose_offering(configuration, args.offering),)
+    states = ["Processing"] if args.stuck else args.state
 
     async def work(client: "WaldurClient", effort: "Effort") -> "list[BackendResourceRequest]":
         found: list[BackendResourceRequest] = []
         for offering in offerings:
-            fetch = partial(_page, client, offering.uuid, args.state)
+            fetch = partial(_page, client, offering.uuid, states)
             found += await read_whole(fetch, effort, uuid_of=lambda request: request.uuid)
         return sorted(found, key=lambda request: request.created, reverse=True)
 
     requests = session.ask_waldur(configuration.settings.waldur, redact, work)
+    if args.stuck:
+        return requests_stuck.show_stuck(configuration.settings, requests, args)
     if args.output == "json":
         output.print_json([request.model_dump(mode="json") for request in requests])
         return ExitCode.OK

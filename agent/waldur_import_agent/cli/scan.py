@@ -113,7 +113,7 @@ def _row(resource: "FoundResource") -> tuple[object, ...]:
 
 
 def _summary(scan: "Scan") -> str:
-    left_out = [*scan.excluded.values(), *scan.elsewhere.values()]
+    left_out = [*scan.excluded.values(), *scan.absent.values()]
     text = f"{len(scan.resources)} found, {len(left_out)} not offered"
     reasons: dict[str, int] = {}
     for why in left_out:

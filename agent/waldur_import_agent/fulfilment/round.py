@@ -31,6 +31,9 @@ GIVEN_UP = Outcome(
     f"The agent gave up after {ATTEMPTS_MAX} attempts, each of which was cut off before its end (a crash, a kill, "
     "a lack of memory). See the agent's log, then create a new request",
 )
+UNPLACED_REMEDY = (
+    "see projects.rules in the configuration; `waldur-import-agent plan --output csv` writes a worksheet to fill in"
+)
 WAIT = (WaldurUnavailableError, WaldurNotAuthenticatedError, StoppedError)
 """What makes a round wait: the requests stay in Processing until Waldur is back or the agent is started again."""
 
@@ -265,5 +268,5 @@ def _note_problems(problems: Problems, surveyor: Surveyor, survey: Survey, plan:
         skipped = [f"{item.resource.backend_id}: {item.why}" for item in plan.skipped]
         problems.add(f"{len(skipped)} of {len(survey.scan.resources)} resources cannot be reported", skipped)
     if unplaced and (surveyor.settings.unplaced_is_error or not plan.placed):
-        hint = "; ".join(survey.warnings) or "see projects.rules and projects.overrides_file in the configuration"
+        hint = "; ".join((*survey.warnings, UNPLACED_REMEDY))
         problems.add(f"{len(unplaced)} of {len(survey.scan.resources)} resources have no project: {hint}", unplaced)

@@ -4,11 +4,13 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from waldur_import_agent.fulfilment.mapping import ask_mapping_command
+from waldur_import_agent.fulfilment.projects import ProjectSources
 from waldur_import_agent.fulfilment.waldur_side import WaldurSide
 from waldur_import_agent.log import get_logger
 from waldur_import_agent.placement import Overrides, Placer, read_overrides
-from waldur_import_agent.plan import PlanInput, make_plan
-from waldur_import_agent.records import Known, Offering, Plan, Scan
+from waldur_import_agent.plan import Elsewhere, PlanInput, make_plan
+from waldur_import_agent.records import Known, KnownResource, Offering, Plan, Project, Scan, id_key
 from waldur_import_agent.scanners.base import BackendUnavailableError, Scanner
 from waldur_import_agent.settings.models import OfferingSettings
 
@@ -26,13 +28,42 @@ def no_progress(phase: str, done: int, total: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """Both sides at one time."""
+    """Both sides at one time. `notes` tell from where the projects are."""
 
     scan: Scan
     offering: Offering
     placer: Placer
     known: Known
     warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    projects: tuple[Project, ...] = ()
+    elsewhere: Elsewhere = field(default_factory=Elsewhere)
+
+
+@dataclass(frozen=True, slots=True)
+class Sibling:
+    """Another configured offering of the same backend; `first` says that it is configured before this one.
+
+    Comparing with it costs two lists of requests a round: its records and its resources.
+    """
+
+    side: WaldurSide
+    offering: str
+    first: bool
+
+    def has(self, known: Known) -> dict[str, str]:
+        """The ids that this offering has, with what is said of them: its resources, and where it is first, records."""
+        ids: dict[str, str] = {}
+        if self.first:
+            why = f"the offering {self.offering}, configured before this one for the same backend, has a record of it"
+            ids |= {record.backend_id: why for record in known.records}
+        for resource in known.resources:
+            if resource.backend_id:
+                ids[resource.backend_id] = (
+                    f"it is a resource ({resource.state}) of the offering {self.offering}, which is configured for the "
+                    "same backend"
+                )
+        return ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +78,13 @@ class Surveyor:
     allow_withdrawals: bool = False
     progress: Progress = no_progress
     scan_waits: Sequence[float] = field(default=SCAN_WAITS)
+    siblings: Sequence[Sibling] = ()
 
     async def look(self) -> Survey:
         """Scan, then read Waldur.
 
-        Raises BackendError, ConfigurationError (the overrides file), WaldurError or StoppedError.
+        Raises BackendError, ConfigurationError (the overrides or the directory file), MappingCommandError, WaldurError
+        or StoppedError.
         """
         self.progress("scanning the backend", 0, 0)
         scan = await self.scan()
@@ -60,15 +93,38 @@ class Surveyor:
         if self.settings.projects.overrides_file is not None:
             overrides = read_overrides(self.settings.projects.overrides_file, ignore_case=self.scanner.ids_ignore_case)
         offering = await self.side.offering()
-        projects = await self.side.projects()
-        warnings = list(overrides.problems)
-        if not projects:
-            warnings.append(
-                "the token can see no project, so nothing can be placed. OFFERING.MANAGER alone sees none: give the "
-                "service account a role in the projects or their organizations, or a support token"
-            )
-        placer = Placer(projects, self.settings.projects.rules, overrides)
-        return Survey(scan, offering, placer, await self.side.known(), tuple(warnings))
+        known = await self.side.known()
+        elsewhere = await self._elsewhere()
+        gathered = await ProjectSources(self.settings.projects, self.side).gather(offering, known)
+        mapped = await ask_mapping_command(self.settings.projects.mapping_command, scan.resources)
+        placer = Placer(
+            gathered.projects,
+            self.settings.projects.rules,
+            overrides,
+            mapped=mapped.projects,
+            holding_project=self.settings.projects.holding_project,
+        )
+        return Survey(
+            scan,
+            offering,
+            placer,
+            known,
+            warnings=(*overrides.problems, *gathered.warnings, *mapped.warnings),
+            notes=(gathered.note,),
+            projects=gathered.projects,
+            elsewhere=elsewhere,
+        )
+
+    async def _elsewhere(self) -> Elsewhere:
+        """What other offerings of the same backend have."""
+        ids: dict[str, str] = {}
+        resources: list[KnownResource] = []
+        for sibling in self.siblings:
+            known = await sibling.side.known()
+            resources += known.resources
+            for backend_id, why in sibling.has(known).items():
+                ids.setdefault(id_key(backend_id, ignore_case=self.scanner.ids_ignore_case), why)
+        return Elsewhere(ids, tuple(resources))
 
     async def scan(self) -> Scan:
         """Scan the backend. One that is unavailable is tried again, all within the scan's deadline."""
@@ -102,5 +158,6 @@ class Surveyor:
                 ids_ignore_case=self.scanner.ids_ignore_case,
                 refused=refused or {},
                 allow_withdrawals=self.allow_withdrawals,
+                elsewhere=survey.elsewhere,
             )
         )

@@ -49,12 +49,26 @@ class WaldurSide:
             components=frozenset(component.type for component in found.components),
             backend_id_pattern=found.backend_id_pattern,
             backend_id_hint=found.backend_id_hint,
+            customer=found.customer_uuid or "",
         )
 
-    async def projects(self) -> list[Project]:
+    async def visible_projects(self) -> list[Project]:
         """The projects that the token can see."""
         return await read_whole(
             lambda page: self._client.list_projects(page=page),
+            self._effort,
+            uuid_of=lambda project: project.uuid,
+            convert=_project,
+        )
+
+    async def provider_projects(self, customer: str) -> list[Project]:
+        """The projects that use the service provider of an organization; none where it is no service provider."""
+        providers = await self._effort.read(lambda: self._client.list_service_providers(customer))
+        if not providers.items:
+            return []
+        (provider, *_) = providers.items
+        return await read_whole(
+            lambda page: self._client.list_projects_of_provider(provider.uuid, page=page),
             self._effort,
             uuid_of=lambda project: project.uuid,
             convert=_project,
@@ -150,7 +164,14 @@ def _known_record(record: BackendResource) -> KnownRecord:
 
 
 def _known_resource(resource: ProviderResource) -> KnownResource:
-    return KnownResource(resource.uuid, resource.backend_id, resource.name, resource.state)
+    project = None
+    if resource.project_uuid:
+        project = Project(
+            resource.project_uuid, resource.project_slug, resource.project_name, customer=resource.customer_name
+        )
+    return KnownResource(
+        resource.uuid, resource.backend_id, resource.name, resource.state, slug=resource.slug, project=project
+    )
 
 
 def _project(project: WaldurProject) -> Project:

@@ -1,6 +1,20 @@
 """Which Waldur project a found resource belongs to, and why, or the reason why none can be told."""
 
+from waldur_import_agent.placement.candidates import Candidates
+from waldur_import_agent.placement.directory import Directory, read_directory, write_directory
 from waldur_import_agent.placement.overrides import Overrides, read_overrides
 from waldur_import_agent.placement.rules import Placer
+from waldur_import_agent.placement.table import Table
+from waldur_import_agent.placement.worksheet import write_worksheet
 
-__all__ = ["Overrides", "Placer", "read_overrides"]
+__all__ = [
+    "Candidates",
+    "Directory",
+    "Overrides",
+    "Placer",
+    "Table",
+    "read_directory",
+    "read_overrides",
+    "write_directory",
+    "write_worksheet",
+]

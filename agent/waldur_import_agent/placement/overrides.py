@@ -1,13 +1,11 @@
 """The overrides file: what a person decided, one line per found resource."""
 
-import csv
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TextIO
 
-from waldur_import_agent.errors import ConfigurationError
-from waldur_import_agent.spreadsheet import dialect
+from waldur_import_agent.placement.table import Row, read_table
+from waldur_import_agent.records import id_key
 
 COLUMNS = ("backend_id", "project")
 
@@ -22,7 +20,7 @@ class Overrides:
 
     def project_of(self, backend_id: str) -> tuple[str, int] | None:
         """The project's slug or UUID for `backend_id` and its line number, or None."""
-        return self.lines.get(backend_id.lower() if self.ignore_case else backend_id)
+        return self.lines.get(id_key(backend_id, ignore_case=self.ignore_case))
 
 
 def read_overrides(path: Path, *, ignore_case: bool) -> Overrides:
@@ -32,41 +30,23 @@ def read_overrides(path: Path, *, ignore_case: bool) -> Overrides:
     no id that has them. A bad line is named with its number, the good ones are used. Raises ConfigurationError where
     the file or its header cannot be read.
     """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            return _parse(file, path, ignore_case=ignore_case)
-    except OSError as error:
-        raise ConfigurationError(
-            f"the overrides file {path} cannot be read: {error.strerror}",
-            remedy="Create it with the header `backend_id,project`, or take overrides_file out of the configuration",
-        ) from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise ConfigurationError(
-            f"the overrides file {path} is not CSV in UTF-8: {error}", remedy="Save it again as CSV with UTF-8"
-        ) from error
-
-
-def _parse(file: TextIO, path: Path, *, ignore_case: bool) -> Overrides:
-    header = file.readline()
-    file.seek(0)
-    rows = csv.DictReader(file, dialect=dialect(header))
-    missing = [column for column in COLUMNS if column not in (rows.fieldnames or ())]
-    if missing:
-        raise ConfigurationError(
-            f"the overrides file {path} has no column {' and no column '.join(missing)} in its first line",
-            remedy="The first line must be `backend_id,project`",
-        )
     lines: dict[str, tuple[str, int]] = {}
     problems: list[str] = []
-    for row in rows:
-        backend_id, project = (row["backend_id"] or "").strip(), (row["project"] or "").strip()
-        key = backend_id.lower() if ignore_case else backend_id
+    for row in read_table(path, "overrides file", COLUMNS).rows:
+        backend_id, project = decision(row)
+        key = id_key(backend_id, ignore_case=ignore_case)
         if not project:
             continue
         if not backend_id:
-            problems.append(f"{path}:{rows.line_num}: no backend_id")
+            problems.append(f"{path}:{row.line}: no backend_id")
         elif key in lines and lines[key][0] != project:
-            problems.append(f"{path}:{rows.line_num}: {backend_id!r} has another project in line {lines[key][1]}")
+            problems.append(f"{path}:{row.line}: {backend_id!r} has another project in line {lines[key][1]}")
         else:
-            lines.setdefault(key, (project, rows.line_num))
+            lines.setdefault(key, (project, row.line))
     return Overrides(lines, ignore_case, tuple(problems))
+
+
+def decision(row: Row) -> tuple[str, str]:
+    """What a line decides: its backend_id and its project, each empty where the line has none."""
+    backend_id, project = (row.cells.get(column, "") for column in COLUMNS)
+    return backend_id, project

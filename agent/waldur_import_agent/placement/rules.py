@@ -1,7 +1,10 @@
-"""Placement is pure: the overrides first, then the rules in their order. The first rule that matches decides."""
+"""Placement is pure: the overrides, what the mapping command answered, then the rules in their order.
+
+The first that speaks decides. What then has no project goes to the holding project, where there is one.
+"""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from waldur_import_agent.placement.overrides import Overrides
 from waldur_import_agent.records import Ancestor, FoundResource, Placement, Project
@@ -12,7 +15,7 @@ SHOWN_CANDIDATES = 4
 
 
 class ProjectIndex:
-    """The projects that the token can see, by each of the ways in which a rule may name one."""
+    """The projects that are known, by each of the ways in which a rule may name one."""
 
     def __init__(self, projects: Iterable[Project]) -> None:
         self._by: dict[str, dict[str, list[Project]]] = {"slug": {}, "backend_id": {}, "uuid": {}}
@@ -40,32 +43,62 @@ class ProjectIndex:
                 "Name one by its UUID in the overrides file",
             )
         if not self._count:
-            return Placement(None, f"{why} gives {way} {value!r}, but the token can see no project")
-        return Placement(
-            None, f"{why} gives {way} {value!r}, which no project has among the {self._count} that the token can see"
-        )
+            return Placement(None, f"{why} gives {way} {value!r}, but no project is known")
+        return Placement(None, f"{why} gives {way} {value!r}, which none of the {self._count} known projects has")
 
     def find_any(self, value: str, why: str) -> Placement:
-        """The project that `value` names by UUID or by slug."""
-        if re.fullmatch(r"[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}", value):
-            return self.find("uuid", value, why)
-        return self.find("slug", value, why)
+        """The project that somebody named by UUID or by slug.
+
+        A UUID is taken as it is where no such project is known: Waldur takes a record for a project that the token
+        cannot see, and refuses one for a project that is not there.
+        """
+        if not re.fullmatch(r"[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}", value):
+            return self.find("slug", value, why)
+        placement = self.find("uuid", value, why)
+        if placement.project is not None:
+            return placement
+        uuid = value.replace("-", "").lower()
+        return Placement(Project(uuid, "", uuid), f"{why} gives uuid {value!r}, which is not among the known projects")
 
 
 class Placer:
-    """Places found resources by the overrides, then by the rules."""
+    """Places found resources: by the overrides, the mapping command, the rules; the rest in the holding project.
 
-    def __init__(self, projects: Iterable[Project], rules: Sequence[Rule], overrides: Overrides | None = None) -> None:
+    `mapped` is what the mapping command answered: slug or UUID by backend_id.
+    """
+
+    def __init__(
+        self,
+        projects: Iterable[Project],
+        rules: Sequence[Rule],
+        overrides: Overrides | None = None,
+        *,
+        mapped: Mapping[str, str] | None = None,
+        holding_project: str | None = None,
+    ) -> None:
         self._index = ProjectIndex(projects)
         self._overrides = overrides or Overrides()
+        self._mapped = mapped or {}
+        self._holding_project = holding_project
         self._rules = [(number, rule, re.compile(rule.match)) for number, rule in enumerate(rules, start=1)]
 
     def place(self, resource: FoundResource) -> Placement:
         """The project of `resource`, or the reason why none can be told; never the first of several."""
+        placement = self._told(resource)
+        if placement.project is not None or self._holding_project is None:
+            return placement
+        holding = self._index.find_any(self._holding_project, "projects.holding_project")
+        if holding.project is None:
+            return Placement(None, f"{placement.why}; {holding.why}")
+        return Placement(holding.project, f"held by the holding project, since {placement.why}", holding=True)
+
+    def _told(self, resource: FoundResource) -> Placement:
         override = self._overrides.project_of(resource.backend_id)
         if override is not None:
             value, line = override
             return self._index.find_any(value, f"line {line} of the overrides file")
+        if resource.backend_id in self._mapped:
+            return self._index.find_any(self._mapped[resource.backend_id], "the mapping command")
         tried: list[str] = []
         for number, rule, pattern in self._rules:
             texts = list(_texts(resource, rule.source))

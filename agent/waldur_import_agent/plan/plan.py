@@ -1,9 +1,10 @@
 """The plan of a round."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from waldur_import_agent.plan.kept_back import Elsewhere, kept_back
 from waldur_import_agent.plan.wanted import make_record
 from waldur_import_agent.plan.withdrawals import guard_withdrawals
 from waldur_import_agent.records import (
@@ -21,8 +22,9 @@ from waldur_import_agent.records import (
     Removal,
     Scan,
     WantedRecord,
+    id_key,
 )
-from waldur_import_agent.settings.models import OfferingSettings
+from waldur_import_agent.settings.models import HOLDING_WARNING, OfferingSettings
 
 BACKEND_ID_MAX = 255
 """Characters of a record's backend_id (Waldur's limit)."""
@@ -45,6 +47,7 @@ class PlanInput:
     ids_ignore_case: bool
     refused: Mapping[str, str] = field(default_factory=dict)
     allow_withdrawals: bool = False
+    elsewhere: Elsewhere = field(default_factory=Elsewhere)
 
 
 def make_plan(given: PlanInput) -> Plan:
@@ -62,7 +65,7 @@ class _Planner:
         self._resources: dict[str, KnownResource] = {
             self._key(resource.backend_id): resource for resource in given.known.resources if resource.backend_id
         }
-        self._elsewhere = {self._key(backend_id): why for backend_id, why in given.scan.elsewhere.items()}
+        self._absent = {self._key(backend_id): why for backend_id, why in given.scan.absent.items()}
         self._report: list[WantedRecord] = []
         self._refresh: list[Refresh] = []
         self._surplus: list[Removal] = []
@@ -70,7 +73,9 @@ class _Planner:
         self._keep: list[Kept] = []
         self._unplaced: list[LeftOut] = []
         self._skipped: list[LeftOut] = []
+        self._holding: list[LeftOut] = []
         self._id_problem = _id_check(given.offering)
+        self._kept_back = kept_back(given.known.resources, given.elsewhere)
 
     def plan(self) -> Plan:
         by_key: dict[str, list[FoundResource]] = {}
@@ -105,9 +110,15 @@ class _Planner:
             keep=tuple(self._keep),
             unplaced=tuple(self._unplaced),
             skipped=tuple(self._skipped),
+            holding=tuple(self._holding),
             excluded=self._given.scan.excluded,
-            warnings=(*self._given.scan.warnings, *self._warnings),
+            warnings=(*self._given.scan.warnings, *self._warnings, *self._holding_warnings()),
         )
+
+    def _holding_warnings(self) -> Iterator[str]:
+        if self._holding:
+            name = self._given.settings.projects.holding_project
+            yield f"{len(self._holding)} resources are held by the holding project {name}. {HOLDING_WARNING}"
 
     # --- one id at a time
 
@@ -117,7 +128,7 @@ class _Planner:
         if imported is not None:
             self._imported(records, imported)
             return
-        problem = self._id_problem(resource.backend_id)
+        problem = self._id_problem(resource.backend_id) or self._kept_back(key)
         if problem or resource.backend_id in self._given.refused:
             why = problem or f"Waldur refused it: {self._given.refused[resource.backend_id]}"
             self._skipped.append(LeftOut(resource, why))
@@ -129,6 +140,12 @@ class _Planner:
             return
         wanted = make_record(resource, placement, placement.project, self._components, self._given.settings.record)
         survivor = self._survivor(records, wanted.content)
+        if placement.holding:
+            self._holding.append(LeftOut(resource, placement.why))
+            if survivor and self._is_ours(survivor) and survivor.project_uuid != placement.project.uuid:
+                # it had a project of its own: one that is out of sight for a while must not cost it that
+                self._keep.append(Kept(survivor.backend_id, survivor.name, f"no longer placeable: {placement.why}"))
+                return
         if survivor is None:
             self._report.append(wanted)
         elif not self._is_ours(survivor):
@@ -169,7 +186,7 @@ class _Planner:
         else:
             for record in records:
                 if self._is_ours(record):
-                    self._gone.append(Removal(record, self._elsewhere.get(key, "gone from the backend")))
+                    self._gone.append(Removal(record, self._absent.get(key, "gone from the backend")))
                 else:
                     why = f"not found on the backend, but {self._foreign(record)}"
                     self._keep.append(Kept(record.backend_id, record.name, why))
@@ -196,7 +213,7 @@ class _Planner:
     # --- small questions
 
     def _key(self, backend_id: str) -> str:
-        return backend_id.lower() if self._given.ids_ignore_case else backend_id
+        return id_key(backend_id, ignore_case=self._given.ids_ignore_case)
 
     def _is_ours(self, record: KnownRecord) -> bool:
         if self._given.settings.take_over:

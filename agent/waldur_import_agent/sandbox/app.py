@@ -115,7 +115,13 @@ def _routes(state: State) -> list[Route]:
         route("projects", LIST_AND_CREATE, GET=marketplace.list_projects),
         route("projects/{uuid}", DETAIL, GET=marketplace.retrieve_project),
         route("marketplace-provider-resources", LIST_AND_CREATE, GET=marketplace.list_resources),
+        route(
+            "marketplace-provider-resources/{uuid}/set_backend_metadata",
+            ACTION,
+            POST=marketplace.set_backend_metadata,
+        ),
         route("marketplace-provider-offerings/{uuid}", DETAIL, GET=marketplace.retrieve_offering),
+        route("marketplace-service-providers", READ, GET=marketplace.list_service_providers),
         route("marketplace-service-providers/{uuid}/projects", READ, GET=marketplace.list_projects_of_provider),
         route("users/me", READ, GET=marketplace.retrieve_me),
         route("version", "OPTIONS, GET", GET=marketplace.retrieve_version),

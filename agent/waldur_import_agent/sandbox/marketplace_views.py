@@ -10,15 +10,17 @@ from starlette.responses import JSONResponse, Response
 
 from waldur_import_agent.sandbox.access import (
     lists_projects_of_provider,
+    manages,
     seen_offerings,
     sees_all,
     sees_offering,
     sees_project,
 )
-from waldur_import_agent.sandbox.answers import forbidden, not_found
+from waldur_import_agent.sandbox.answers import CrashError, forbidden, not_found
+from waldur_import_agent.sandbox.body import Fields, decoded, storable
 from waldur_import_agent.sandbox.endpoint import Call
 from waldur_import_agent.sandbox.listing import chosen, page_response
-from waldur_import_agent.sandbox.objects import Project, Resource, ResourceState
+from waldur_import_agent.sandbox.objects import Customer, Project, Resource, ResourceState
 
 VERSION = "7.6.8"
 
@@ -37,6 +39,19 @@ async def retrieve_project(call: Call) -> Response:
     if project is None or not sees_project(call.user, project):
         raise not_found("Project")
     return JSONResponse(_project_row(call, project))
+
+
+async def list_service_providers(call: Call) -> Response:
+    """The service providers: everybody sees them all."""
+    filters = call.filters()
+    customer = filters.uuid("customer_uuid")
+    filters.check()
+    rows = [row for row in call.state.customers.values() if customer is None or row.uuid == customer]
+
+    def serialize(row: Customer) -> dict[str, Any]:
+        return chosen(call.rows.service_provider(row), call.http.query_params)
+
+    return page_response(call.http.url, rows, serialize)
 
 
 async def list_projects_of_provider(call: Call) -> Response:
@@ -79,6 +94,28 @@ async def list_resources(call: Call) -> Response:
         return chosen(call.rows.resource(row), call.http.query_params)
 
     return page_response(call.http.url, rows, serialize)
+
+
+async def set_backend_metadata(call: Call) -> Response:
+    """Replace a resource's backend metadata; for staff and whoever manages the offering.
+
+    The text of the answer is not the server's: it was never recorded.
+    """
+    try:
+        resource = call.state.resources.get(UUID(call.uuid).hex)
+    except ValueError:
+        resource = None
+    if resource is None or not sees_offering(call.user, resource.offering):
+        raise not_found("Resource")
+    if not manages(call.user, resource.offering):
+        raise forbidden()
+    fields = Fields(await decoded(call.http))
+    metadata = fields.anything("backend_metadata")
+    fields.check()
+    if not storable(metadata):
+        raise CrashError
+    resource.backend_metadata = metadata
+    return JSONResponse({"status": "Resource backend metadata has been changed."})
 
 
 async def retrieve_offering(call: Call) -> Response:

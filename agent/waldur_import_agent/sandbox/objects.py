@@ -119,6 +119,7 @@ class Resource:
     state: str = ResourceState.OK
     plan: Plan | None = None
     limits: Any = field(default_factory=dict)
+    backend_metadata: Any = field(default_factory=dict)
 
 
 Scope: TypeAlias = Offering | Customer | Project

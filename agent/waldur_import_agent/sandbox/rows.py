@@ -85,6 +85,17 @@ class Rows:
             "marketplace_resource_count": {CATEGORY_UUID: resources_count} if resources_count else {},
         }
 
+    def service_provider(self, customer: Customer) -> dict[str, Any]:
+        """A row of /marketplace-service-providers/, as far as an agent asks for it."""
+        return {
+            "url": f"{self._base}marketplace-service-providers/{customer.service_provider_uuid}/",
+            "uuid": customer.service_provider_uuid,
+            "customer": f"{self._base}customers/{customer.uuid}/",
+            "customer_uuid": customer.uuid,
+            "customer_name": customer.name,
+            "customer_slug": customer.slug,
+        }
+
     def resource(self, resource: Resource) -> dict[str, Any]:
         """A row of /marketplace-provider-resources/, and the answer to import_resource.
 
@@ -107,7 +118,7 @@ class Rows:
             "backend_id": resource.backend_id,
             "effective_id": "",
             "resource_type": None,
-            "backend_metadata": {},
+            "backend_metadata": resource.backend_metadata,
             "is_usage_based": False,
             "is_limit_based": True,
             "name": resource.name,

@@ -132,6 +132,25 @@ class LastLine(Form):
     scan: ScanForm
 
 
+def to_record(found: FoundResource) -> dict[str, Any]:
+    """A found resource in the record form, without what it does not have."""
+    record: dict[str, Any] = {
+        "backend_id": found.backend_id,
+        "name": found.name,
+        "kind": found.kind,
+        "parents": [
+            {"backend_id": parent.backend_id, "name": parent.name, "attributes": dict(parent.attributes)}
+            for parent in found.parents
+        ],
+        "attributes": dict(found.attributes),
+        "limits": dict(found.limits),
+        "problems": list(found.problems),
+    }
+    if found.user_count is not None:
+        record["user_count"] = found.user_count
+    return record
+
+
 class RecordReader:
     """Takes records one by one and makes a scan of them. `source` names the file, or the program, in errors."""
 

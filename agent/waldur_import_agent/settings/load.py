@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from waldur_import_agent.errors import ConfigurationError
 from waldur_import_agent.settings.document import Document, read_document
 from waldur_import_agent.settings.environment import EnvironmentSettings, read_environment
-from waldur_import_agent.settings.models import Settings
+from waldur_import_agent.settings.models import HOLDING_WARNING, Settings
 from waldur_import_agent.settings.problems import (
     Location,
     Problem,
@@ -130,7 +130,7 @@ class _Loading:
         return None
 
     def warnings(self, settings: Settings) -> Iterator[str]:
-        """What is not wrong, but not safe."""
+        """What is not wrong, but not safe: a token that others can read, a holding project."""
         secrets = [("token_file", settings.waldur.token_file)]
         if settings.waldur.token and self.place(("waldur", "token")).line:
             secrets.append(("token", self.path))
@@ -139,6 +139,10 @@ class _Loading:
                 place = self.place(("waldur", key))
                 text = "every user of this host can read the token: take that right away with chmod o-r"
                 yield str(Problem(place.source, place.line, place.column, place.key, text))
+        for position, offering in enumerate(settings.offerings):
+            if offering.projects.holding_project is not None:
+                place = self.place(("offerings", position, "projects", "holding_project"))
+                yield str(Problem(place.source, place.line, place.column, place.key, HOLDING_WARNING))
 
 
 def _read(path: Path) -> Document:

@@ -232,13 +232,81 @@ class Rule(Model):
         return self
 
 
-class Projects(Model):
-    """How a found resource gets its project: the overrides first, then the rules in their order."""
+class MappingCommand(Model):
+    """A program of the site's own that knows projects: it is not run by a shell."""
 
-    rules: tuple[Rule, ...] = Field(default=(), description="first match decides")
-    overrides_file: ReadFile | None = Field(
-        default=None, description="CSV with the columns backend_id and project (slug or UUID); read again each round"
+    command: tuple[str, ...] = Field(
+        default=(),
+        description="the program (with its path) and its arguments; gets what was found as JSON lines (the record "
+        'form) on stdin and answers {"backend_id": ..., "project": slug or UUID} lines for those that it knows; empty: '
+        "none",
     )
+    timeout: Duration = Field(default=120.0, description="how long it may take")
+    output_limit: int = Field(default=64 * 1024 * 1024, gt=0, description="how many bytes it may print")
+
+
+HOLDING_WARNING = (
+    "waldur-site-agent takes users off an account whose Waldur project does not hold them: after the import, and "
+    "before a site agent serves the offering, staff move each resource to its own project with "
+    "POST /api/marketplace-resources/UUID/move_resource/"
+)
+"""What is said wherever a holding project is configured."""
+
+ProjectSource = Literal["directory", "service_provider", "visible", "resources"]
+
+
+class Projects(Model):
+    """Which projects are known, and how a found resource gets its own: the overrides first, then the rules."""
+
+    sources: tuple[ProjectSource, ...] | None = Field(
+        default=None,
+        min_length=1,
+        description="where projects are looked for, in this order: directory (directory_file, no request), "
+        "service_provider (those that have used the provider; 1 request and a list; needs CUSTOMER.OWNER), visible "
+        "(those that the token sees; a list), resources (those of the offering's resources; no request of its own). A "
+        "list of up to 300 projects is 1 request, a longer one 1 for each 300 and 1 more. Default: directory alone "
+        "where directory_file is given, else the other three",
+    )
+    directory_file: ReadFile | None = Field(
+        default=None,
+        description="what `projects export` wrote with a staff token: CSV with uuid, slug, backend_id, name and "
+        "customer; read again each round",
+    )
+    directory_max_age: Duration = Field(
+        default=7 * SECONDS["d"], description="a directory_file written longer ago than this is warned of"
+    )
+    overrides_file: ReadFile | None = Field(
+        default=None,
+        description="what `plan --output csv` wrote and a person filled in: CSV with the columns backend_id and "
+        "project (slug or UUID; a UUID counts although the token cannot see the project); read again each round",
+    )
+    mapping_command: MappingCommand = Field(
+        default=MappingCommand(), description="asked for what the overrides_file does not name, before the rules"
+    )
+    rules: tuple[Rule, ...] = Field(default=(), description="first match decides")
+    holding_project: str | None = Field(
+        default=None,
+        min_length=1,
+        description="slug or UUID of a project for what nothing else places. Beware: waldur-site-agent takes users off "
+        "an account whose Waldur project does not hold them; move each imported resource to its own project "
+        "(move_resource, staff) before a site agent serves it",
+    )
+
+    @model_validator(mode="after")
+    def _directory_and_its_file(self) -> "Projects":
+        named = self.sources is not None and "directory" in self.sources
+        if named and self.directory_file is None:
+            raise ValueError("`sources` names directory, but directory_file is not given")
+        if self.sources is not None and self.directory_file is not None and not named:
+            raise ValueError("directory_file is given, but `sources` does not name directory")
+        return self
+
+    @property
+    def sources_in_use(self) -> tuple[ProjectSource, ...]:
+        """The sources that a round asks, in their order."""
+        if self.sources is not None:
+            return self.sources
+        return ("directory",) if self.directory_file is not None else ("service_provider", "visible", "resources")
 
 
 class ComponentMapping(Model):

@@ -4,7 +4,7 @@ The source is Waldur's API documentation, page "Backend Resource Requests" and t
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import TracebackType
@@ -24,6 +24,8 @@ from waldur_import_agent.waldur.models import (
     Project,
     ProviderOffering,
     ProviderResource,
+    ResourceDetails,
+    ServiceProvider,
     User,
     Wire,
 )
@@ -268,9 +270,59 @@ class WaldurClient:
             },
         )
 
+    async def list_service_providers(self, customer_uuid: str) -> Page[ServiceProvider]:
+        """The service provider of an organization: one or none."""
+        return await self._page(
+            ServiceProvider,
+            "/marketplace-service-providers/",
+            {"customer_uuid": _hex(customer_uuid), "field": list(ServiceProvider.model_fields)},
+        )
+
+    async def list_projects_of_provider(
+        self, provider_uuid: str, *, page: int = 1, page_size: int | None = None
+    ) -> Page[Project]:
+        """One page of the projects that use a service provider; needs SERVICE_PROVIDER.LIST_PROJECTS in it."""
+        return await self._page(
+            Project,
+            f"/marketplace-service-providers/{_hex(provider_uuid)}/projects/",
+            {"field": list(Project.model_fields), "page": page, "page_size": page_size or self._page_size},
+        )
+
     async def me(self) -> User:
         """Whose the token is. The fields are named, since the whole answer holds the token."""
         return await self._one(User, "GET", "/users/me/", {"field": list(User.model_fields)})
+
+    # --- what staff do
+
+    async def import_resource(self, record_uuid: str, plan_uuid: str) -> None:
+        """Make a marketplace resource of a record; only staff may. The record is gone afterwards, and its metadata.
+
+        Any 2xx is success: newer releases document no body. Raises WaldurGoneError where the record has gone.
+        """
+        path = f"{RECORDS}{_hex(record_uuid)}/import_resource/"
+        await self._transport.request("POST", path, json={"plan": _hex(plan_uuid)})
+
+    async def set_backend_metadata(self, resource_uuid: str, metadata: Mapping[str, Any]) -> None:
+        """Replace what a marketplace resource shows as its backend metadata."""
+        path = f"/marketplace-provider-resources/{_hex(resource_uuid)}/set_backend_metadata/"
+        await self._transport.request("POST", path, json={"backend_metadata": dict(metadata)})
+
+    async def list_resource_details(
+        self, offering_uuid: str, *, backend_id: str | None = None, page: int = 1
+    ) -> Page[ResourceDetails]:
+        """One page of the offering's live resources with their projects, plans and limits."""
+        return await self._page(
+            ResourceDetails,
+            "/marketplace-provider-resources/",
+            {
+                "offering_uuid": _hex(offering_uuid),
+                "state": list(LIVE_STATES),
+                "backend_id": backend_id,
+                "field": list(ResourceDetails.model_fields),
+                "page": page,
+                "page_size": self._page_size,
+            },
+        )
 
     # --- the forms of answers
 

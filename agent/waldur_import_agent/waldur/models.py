@@ -131,14 +131,17 @@ class ProviderOffering(Wire):
 
 
 class ProviderResource(Wire):
-    """A marketplace resource of the provider's offering."""
+    """A marketplace resource of the provider's offering. Not every release tells `project_slug`."""
 
     uuid: HexUuid
     name: Text = ""
+    slug: Text = ""
     backend_id: Text = ""
     state: State = ""
     project_uuid: OptionalUuid = None
     project_slug: Text = ""
+    project_name: Text = ""
+    customer_name: Text = ""
 
 
 class Project(Wire):
@@ -149,6 +152,12 @@ class Project(Wire):
     name: Text = ""
     backend_id: Text = ""
     customer_name: Text = ""
+
+
+class ServiceProvider(Wire):
+    """The provider's side of an organization; its UUID is another one than the organization's."""
+
+    uuid: HexUuid
 
 
 class Permission(Wire):
@@ -171,3 +180,11 @@ class User(Wire):
     is_support: Flag = False
     token_lifetime: int | None = None
     permissions: Annotated[tuple[Permission, ...], BeforeValidator(_nothing_for_null)] = ()
+
+
+class ResourceDetails(ProviderResource):
+    """A marketplace resource with what an import has made of it. `limits` may be any JSON."""
+
+    project_name: Text = ""
+    plan_name: Text = ""
+    limits: Any = None

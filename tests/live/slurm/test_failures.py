@@ -124,5 +124,5 @@ async def test_names_that_agree_in_their_first_42_characters(backend: Backend, s
     else:
         assert not refused
         assert first not in resources
-        assert result.elsewhere[first] == f"has no association on the cluster {slurm_lab.cluster}"
+        assert result.absent[first] == f"has no association on the cluster {slurm_lab.cluster}"
         assert any("description missing" in problem for problem in resources[second].problems)

@@ -171,12 +171,12 @@ async def test_the_hierarchy_of_the_site_agent(backend: Backend, manifest: dict[
 
 
 async def test_what_is_not_offered_is_named_with_the_reason(backend: Backend, manifest: dict[str, Any]) -> None:
-    """What is elsewhere is told apart, for its record is withdrawn; what was deleted is not there at all."""
+    """What is on another cluster only is told apart, for its record is withdrawn; what was deleted is not there."""
     result = await backend.scan()
-    excluded = {**result.excluded, **result.elsewhere}
+    excluded = {**result.excluded, **result.absent}
     parents = {account["name"] for account in manifest["regular"] if account["level"] != "allocation"}
     assert set(excluded) == parents | NOT_OFFERED - {f"{AWKWARD}-deleted", f"{AWKWARD}-olddel"}
-    assert result.elsewhere[f"{AWKWARD}-other"] == "has no association on the cluster testcluster"
+    assert result.absent[f"{AWKWARD}-other"] == "has no association on the cluster testcluster"
     assert excluded[f"{AWKWARD}-prj"].startswith("has child accounts")
     assert result.complete
     assert not result.warnings

@@ -18,9 +18,12 @@ def place(
     *rules: dict[str, Any],
     projects: tuple[Project, ...] = (ALPHA, BETA),
     overrides: Overrides | None = None,
+    mapped: dict[str, str] | None = None,
+    holding_project: str | None = None,
 ) -> Placement:
     """Where `thing` goes by these rules of a configuration."""
-    return Placer(projects, [Rule.model_validate(rule) for rule in rules], overrides).place(thing)
+    parsed = [Rule.model_validate(rule) for rule in rules]
+    return Placer(projects, parsed, overrides, mapped=mapped, holding_project=holding_project).place(thing)
 
 
 def under(*names: str, **attributes: str) -> FoundResource:
@@ -193,18 +196,18 @@ def test_a_way_finds_only_its_own_values() -> None:
 
 
 def test_unseen_project() -> None:
-    """A value that no visible project has: the reason tells how many projects the token can see."""
+    """A value that no known project has: the reason tells how many projects are known."""
     assert place(under("hpc_gone"), BY_PARENT) == Placement(
         None,
-        "rule 1 (parent is 'hpc_gone') gives slug 'gone', which no project has among the 2 that the token can see",
+        "rule 1 (parent is 'hpc_gone') gives slug 'gone', which none of the 2 known projects has",
     )
 
 
 def test_no_project_at_all() -> None:
-    """A token that can see no project is most often one with the wrong role: the reason says so."""
+    """Where no source gives a project, that is the reason, not the slug."""
     assert place(under("hpc_alpha"), BY_PARENT, projects=()) == Placement(
         None,
-        "rule 1 (parent is 'hpc_alpha') gives slug 'alpha', but the token can see no project",
+        "rule 1 (parent is 'hpc_alpha') gives slug 'alpha', but no project is known",
     )
 
 
@@ -269,6 +272,65 @@ def test_what_only_resembles_a_uuid_is_a_slug(slug: str) -> None:
     assert place(found("acct1"), projects=(project,), overrides=Overrides({"acct1": (slug, 2)})).project == project
 
 
+def test_override_by_the_uuid_of_an_unseen_project() -> None:
+    """Waldur takes a record for a project that the token cannot see: the UUID is enough, and the reason says so."""
+    placement = place(found("acct1"), projects=(), overrides=Overrides({"acct1": ("C" * 32, 2)}))
+    assert placement.project == Project("c" * 32, "", "c" * 32)
+    assert placement.why.endswith("which is not among the known projects")
+
+
 def test_other_resources_go_by_the_rules() -> None:
     """A line decides over its own resource alone."""
     assert place(under("hpc_alpha"), BY_PARENT, overrides=Overrides({"acct2": ("beta", 2)})).project == ALPHA
+
+
+# --- the holding project
+
+
+def test_holding_project_takes_what_nothing_else_places() -> None:
+    """By slug or by UUID, the reason says that it is held and why nothing else placed it."""
+    for named in ("beta", "b" * 32):
+        placement = place(under("group"), BY_PARENT, holding_project=named)
+        assert placement == Placement(
+            BETA,
+            "held by the holding project, since no rule matches (rule 1: parent is 'group')",
+            holding=True,
+        )
+
+
+def test_holding_project_takes_nothing_that_is_placed() -> None:
+    """A rule or a line of the overrides file comes first."""
+    assert place(under("hpc_alpha"), BY_PARENT, holding_project="beta") == place(under("hpc_alpha"), BY_PARENT)
+    overrides = Overrides({"acct1": ("alpha", 2)})
+    assert place(found("acct1"), overrides=overrides, holding_project="beta").project == ALPHA
+
+
+def test_holding_project_that_is_not_there() -> None:
+    """A wrong holding project places nothing, and the reason names it beside the first one."""
+    placement = place(under("group"), BY_PARENT, holding_project="gone")
+    assert placement == Placement(
+        None,
+        "no rule matches (rule 1: parent is 'group'); projects.holding_project gives slug 'gone', which none of the 2 "
+        "known projects has",
+    )
+
+
+# --- the mapping command
+
+
+def test_mapping_command_comes_after_the_overrides_and_before_the_rules() -> None:
+    """Its answer decides by slug or UUID; ids that it does not name go on to the rules."""
+    for named in ("beta", "B" * 32):
+        placement = place(under("hpc_alpha"), BY_PARENT, mapped={"acct1": named})
+        assert placement.project == BETA
+        assert placement.why.startswith("the mapping command gives")
+    assert place(under("hpc_alpha"), BY_PARENT, mapped={"acct2": "beta"}).project == ALPHA
+    overrides = Overrides({"acct1": ("alpha", 2)})
+    assert place(found("acct1"), overrides=overrides, mapped={"acct1": "beta"}).project == ALPHA
+
+
+def test_mapping_command_that_names_no_project_is_not_replaced_by_a_rule() -> None:
+    """The site's own program has spoken: a rule does not guess after it; the holding project takes it."""
+    placement = place(under("hpc_alpha"), BY_PARENT, mapped={"acct1": "gone"})
+    assert placement == Placement(None, "the mapping command gives slug 'gone', which none of the 2 known projects has")
+    assert place(under("hpc_alpha"), BY_PARENT, mapped={"acct1": "gone"}, holding_project="beta").holding

@@ -20,7 +20,7 @@ from support.builders import (
     settings,
 )
 from waldur_import_agent.plan import PlanInput, make_plan
-from waldur_import_agent.records import Known, Offering, Scan
+from waldur_import_agent.records import FoundResource, Known, Offering, Placement, Scan
 
 
 def ids(items: object) -> list[str]:
@@ -152,9 +152,9 @@ def test_excluded_is_kept() -> None:
     assert plan.keep[0].why == "no longer offered: has child accounts"
 
 
-def test_what_is_elsewhere_now_is_withdrawn_with_its_reason() -> None:
+def test_what_is_absent_now_is_withdrawn_with_its_reason() -> None:
     """An account that left this cluster but lives on another has gone from what the offering stands for."""
-    plan = plan_for(scan=Scan((), elsewhere={"acct1": "has no association here"}), records=(record("acct1"),))
+    plan = plan_for(scan=Scan((), absent={"acct1": "has no association here"}), records=(record("acct1"),))
     assert [removal.why for removal in plan.withdraw] == ["has no association here"]
 
 
@@ -352,3 +352,43 @@ def test_same_input_same_plan() -> None:
     """The plan is a function of its input."""
     things = [found(f"acct{number}") for number in range(5)]
     assert plan_for(*things, records=(record("acct3"),)) == plan_for(*things, records=(record("acct3"),))
+
+
+# --- the holding project
+
+
+def held(thing: FoundResource) -> Placement:
+    """Nothing but the holding project, which is Beta, takes it."""
+    del thing
+    return Placement(BETA, "held by the holding project, since no rule matches", holding=True)
+
+
+HELD = {"projects": {"holding_project": "beta"}}
+
+
+def test_held_resources_are_reported_and_named() -> None:
+    """They are reported into the holding project, listed apart for a person, and the warning says what may happen."""
+    plan = plan_for(found("a"), found("b"), place=held, **HELD)
+    assert [wanted.project for wanted in plan.report] == [BETA, BETA]
+    assert [(item.resource.backend_id, item.why[:4]) for item in plan.holding] == [("a", "held"), ("b", "held")]
+    (warning,) = plan.warnings
+    assert warning.startswith("2 resources are held by the holding project beta. waldur-site-agent takes users off")
+    assert "move_resource" in warning
+
+
+def test_no_record_moves_from_its_project_to_the_holding_project() -> None:
+    """A project that is out of sight for a while does not cost its resources their place."""
+    plan = plan_for(found("a"), records=(record("a", project=ALPHA),), place=held, **HELD)
+    assert not plan.writes
+    assert [(kept.backend_id, kept.why[:20]) for kept in plan.keep] == [("a", "no longer placeable:")]
+    assert [item.resource.backend_id for item in plan.holding] == ["a"]
+
+
+def test_held_records_are_refreshed_and_leave_when_placed() -> None:
+    """In the holding project a record is refreshed like any other, and a rule that places it later moves it."""
+    assert len(plan_for(found("a"), records=(record("a", project=BETA),), place=held, **HELD).refresh) == 1
+    fresh = record("a", project=BETA, content=content_of("a", project=BETA))
+    plan = plan_for(found("a"), records=(fresh,), place=held, **HELD)
+    assert [kept.why for kept in plan.keep] == ["unchanged"]
+    (refresh,) = plan_for(found("a"), records=(fresh,)).refresh
+    assert refresh.wanted.project == ALPHA

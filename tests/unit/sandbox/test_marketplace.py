@@ -82,6 +82,18 @@ async def test_the_provider_offering(sandbox: Sandbox, agent: httpx.AsyncClient)
     assert (await agent.get("marketplace-provider-offerings/nonsense/")).status_code == 404
 
 
+async def test_service_providers(sandbox: Sandbox, offering: Offering, agent: httpx.AsyncClient) -> None:
+    """Everybody sees them all, by the UUID of the organization too; their own UUID is another one."""
+    sandbox.add_offering("Other", provider="Other provider")
+    parameters = {"customer_uuid": offering.customer.uuid, "field": "uuid"}
+
+    assert len((await agent.get("marketplace-service-providers/")).json()) > 1
+    answer = await agent.get("marketplace-service-providers/", params=parameters)
+    assert answer.json() == [{"uuid": offering.customer.service_provider_uuid}]
+    assert answer.headers["X-Result-Count"] == "1"
+    assert (await agent.get("marketplace-service-providers/", params={"customer_uuid": "x"})).status_code == 400
+
+
 async def test_projects_of_a_service_provider(
     sandbox: Sandbox, offering: Offering, project: Project, staff: httpx.AsyncClient
 ) -> None:

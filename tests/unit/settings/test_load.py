@@ -327,3 +327,47 @@ def test_a_token_in_a_configuration_that_everybody_can_read_is_a_warning(load: L
 def test_a_byte_order_mark_is_no_error(load: Load) -> None:
     """Some editors write one."""
     assert load(b"\xef\xbb\xbf" + (WALDUR + OFFERINGS).encode()).settings.instance == "default"
+
+
+PROJECTS = (
+    "offerings:\n  - uuid: 0123456789abcdef0123456789abcdef\n    scanner: {type: shelf, root: /x}\n    projects: "
+)
+
+
+@pytest.mark.parametrize(
+    ("projects", "said"),
+    [
+        ("{sources: [directory, visible]}", "`sources` names directory, but directory_file is not given"),
+        (
+            "{sources: [visible], directory_file: token}",
+            "directory_file is given, but `sources` does not name directory",
+        ),
+    ],
+)
+def test_a_directory_needs_its_file_and_its_place(problems: Problems, projects: str, said: str) -> None:
+    """A source that gives nothing, or a file that nobody reads, is a mistake."""
+    (problem,) = problems(f"{WALDUR}{PROJECTS}{projects}\n")
+    assert problem.endswith(f": offerings[0].projects: {said}")
+
+
+@pytest.mark.parametrize(
+    ("projects", "asked"),
+    [
+        ("{}", ("service_provider", "visible", "resources")),
+        ("{directory_file: token}", ("directory",)),
+        ("{directory_file: token, sources: [visible, directory]}", ("visible", "directory")),
+        ("{sources: [resources]}", ("resources",)),
+    ],
+)
+def test_which_sources_of_projects_are_asked(load: Load, projects: str, asked: tuple[str, ...]) -> None:
+    """By default all but the directory; with a directory file it alone; else what is named, in its order."""
+    settings = load(f"{WALDUR}{PROJECTS}{projects}\n").settings
+    assert settings.offerings[0].projects.sources_in_use == asked
+
+
+def test_a_holding_project_is_warned_of(load: Load) -> None:
+    """Whoever configures one is told what a site agent does to the accounts in it, with the place of the setting."""
+    (warning,) = load(f"{WALDUR}{PROJECTS}{{holding_project: storage}}\n").warnings
+    assert "config.yaml:5:" in warning
+    assert "offerings[0].projects.holding_project: waldur-site-agent takes users off" in warning
+    assert "move_resource" in warning

@@ -38,6 +38,8 @@ CALLS: dict[str, Callable[[WaldurClient], Awaitable[Any]]] = {
     "retrieve_offering": lambda client: client.retrieve_offering(UUID),
     "list_resources": lambda client: client.list_resources(UUID),
     "list_projects": lambda client: client.list_projects(),
+    "list_service_providers": lambda client: client.list_service_providers(UUID),
+    "list_projects_of_provider": lambda client: client.list_projects_of_provider(UUID),
     "me": lambda client: client.me(),
 }
 

@@ -314,7 +314,7 @@ async def test_resources_are_listed_in_all_states_but_terminated(waldur: Scripte
         ("page_size", "5"),
     ]
     assert [value for name, value in waldur.query() if name == "field"] == [
-        "uuid", "name", "backend_id", "state", "project_uuid", "project_slug",
+        "uuid", "name", "slug", "backend_id", "state", "project_uuid", "project_slug", "project_name", "customer_name",
     ]  # fmt: skip
     assert (found.items[0].backend_id, found.items[0].project_uuid) == ("", None)
 
@@ -337,6 +337,34 @@ async def test_projects_are_listed_by_fields(waldur: ScriptedWaldur) -> None:
         ("page_size", "9"),
     ]
     assert (found.items[0].uuid, found.items[0].slug, found.items[0].customer_name) == (UUID, "alpha", "Org")
+
+
+async def test_the_service_provider_of_an_organization(waldur: ScriptedWaldur) -> None:
+    """Asked by the organization's UUID; only its own UUID is wanted."""
+    waldur.answer(page({"uuid": DASHED}))
+    async with waldur.client() as client:
+        found = await client.list_service_providers(PROJECT)
+    assert waldur.requests[0].url.path == "/api/marketplace-service-providers/"
+    assert waldur.query() == [("customer_uuid", PROJECT), ("field", "uuid")]
+    assert [provider.uuid for provider in found.items] == [UUID]
+
+
+async def test_projects_of_a_service_provider_are_listed_by_fields(waldur: ScriptedWaldur) -> None:
+    """The same fields as of all projects, page by page."""
+    waldur.answer(page({"uuid": DASHED, "slug": "alpha"}, total=12))
+    async with waldur.client() as client:
+        found = await client.list_projects_of_provider(DASHED, page=2, page_size=9)
+    assert waldur.requests[0].url.path == f"/api/marketplace-service-providers/{UUID}/projects/"
+    assert waldur.query() == [
+        ("field", "uuid"),
+        ("field", "slug"),
+        ("field", "name"),
+        ("field", "backend_id"),
+        ("field", "customer_name"),
+        ("page", "2"),
+        ("page_size", "9"),
+    ]
+    assert (found.total, found.items[0].slug) == (12, "alpha")
 
 
 async def test_the_caller_is_read_without_the_token(waldur: ScriptedWaldur) -> None:

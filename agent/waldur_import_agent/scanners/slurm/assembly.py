@@ -71,7 +71,7 @@ def assemble(reading: Reading, settings: SlurmSettings) -> Scan:
         warnings=tuple(warnings),
         complete=not found.inconsistent and not detached,
         excluded=dict(sorted(excluded.items())),
-        elsewhere=dict.fromkeys(sorted(map(readable, strangers)), f"has no association on the cluster {cluster}"),
+        absent=dict.fromkeys(sorted(map(readable, strangers)), f"has no association on the cluster {cluster}"),
     )
 
 

@@ -189,7 +189,7 @@ async def test_leaf_accounts_are_offered_by_default(sacctmgr: FakeSacctmgr) -> N
         "hpc_genomics-00000": "has child accounts, and accounts.select is leaf",
         "hpc_ut-0000": "has child accounts, and accounts.select is leaf",
     }
-    assert result.elsewhere == {
+    assert result.absent == {
         "hpc_awk-noassoc": "has no association on the cluster testcluster",
         "hpc_awk-other": "has no association on the cluster testcluster",
     }
@@ -261,7 +261,7 @@ async def test_an_account_removed_meanwhile_is_not_on_the_cluster(
 ) -> None:
     """Listed, but without an association: not offered, and its record is withdrawn."""
     small(row("a", 2, 1), org={"a": "o", "gone": "o"})
-    assert (await scan(sacctmgr)).elsewhere == {"gone": "has no association on the cluster testcluster"}
+    assert (await scan(sacctmgr)).absent == {"gone": "has no association on the cluster testcluster"}
 
 
 async def test_a_doubtful_text_is_left_out_with_a_problem(sacctmgr: FakeSacctmgr, small: Callable[..., None]) -> None:
@@ -413,7 +413,7 @@ async def test_the_only_cluster_needs_no_name(sacctmgr: FakeSacctmgr) -> None:
     sacctmgr.answer("assoc-all-clusters", "".join(line for line in rows if "|othercluster|" not in line))
     result = await scan(sacctmgr, cluster=None)
     assert {resource.attributes["cluster"] for resource in result.resources} == {"testcluster"}
-    assert "hpc_awk-other" in result.elsewhere
+    assert "hpc_awk-other" in result.absent
     assert not any("cluster=" in start for start in sacctmgr.starts)
 
 

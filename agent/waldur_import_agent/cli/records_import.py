@@ -1,0 +1,252 @@
+"""`records import`: staff make marketplace resources of records, after having seen what becomes what."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from waldur_import_agent.cli import arguments
+from waldur_import_agent.errors import AgentError, ExitCode
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from waldur_import_agent.fulfilment.survey import Progress
+    from waldur_import_agent.importing import ImportPlan, Result
+    from waldur_import_agent.redactor import Redactor
+    from waldur_import_agent.settings.models import OfferingSettings, Waldur
+    from waldur_import_agent.waldur.client import WaldurClient
+    from waldur_import_agent.waldur.effort import Effort
+
+PREVIEW_COLUMNS = ("id", "becomes", "project", "limits", "reported", "to know")
+LEFT_COLUMNS = ("id", "why it is left")
+RESULT_COLUMNS = ("id", "result", "resource", "why")
+
+
+class NotStaffError(AgentError):
+    """The token is not a staff user's."""
+
+    exit_code = ExitCode.AUTHENTICATION
+
+
+def add_parser(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command."""
+    parser = actions.add_parser(
+        "import",
+        help="make resources of records; needs a staff token",
+        description="Shows what would become of each record, asks, and imports one after the other. Interrupted at "
+        "any time it can be run again: what is a resource already is not imported a second time. "
+        "PATTERN is a shell's, like 'hpc_*'; case does not count.",
+        epilog="exit codes: 0 all are resources   1 some were refused or are not as they should be   2 no "
+        "confirmation   69 Waldur could not answer   75 interrupted, or not confirmed   77 not a staff token",
+    )
+    parser.add_argument("--plan", required=True, metavar="NAME|UUID", help="the offering's plan for the new resources")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--select", metavar="PATTERN", help="only records with such a backend id (default: all)")
+    which.add_argument(
+        "--from",
+        dest="ids",
+        type=Path,
+        metavar="FILE",
+        help="only the backend ids in this file: one per line, or CSV with the column backend_id",
+    )
+    parser.add_argument("--dry-run", action="store_true", help="show what would be done, and do nothing")
+    parser.add_argument("--yes", action="store_true", help="do not ask")
+    parser.add_argument(
+        "--metadata",
+        action="store_true",
+        help="set each new resource's backend metadata from its record; the import itself drops them",
+    )
+    parser.add_argument(
+        "--token-file", type=Path, required=True, metavar="FILE", help="a staff user's token: only staff may import"
+    )
+    arguments.add_offering(parser)
+    arguments.add_config(parser)
+    arguments.add_output(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Preview, ask, import, and tell."""
+    import asyncio
+
+    from waldur_import_agent.cli import output, session
+    from waldur_import_agent.cli.confirm import confirm
+
+    configuration, redact = session.start(args)
+    offering = session.choose_offering(configuration, args.offering)
+    settings = session.with_staff_token(configuration.settings.waldur, args.token_file)
+    plan = _preview(args, settings, offering, redact)
+    if args.output == "table":
+        _print_preview(plan)
+    results: list[Result] = []
+    code, ended_by = ExitCode.FAILED if plan.refused else ExitCode.OK, None
+    if plan.imports and not args.dry_run:
+        question = f"Import {_count(len(plan.imports))} into {plan.offering.name} with the plan {plan.plan.name}?"
+        if not confirm(question, yes=args.yes):
+            output.say("Nothing was imported.")
+            return ExitCode.LEFT
+        with output.progress() as progress:
+            results, ended_by = asyncio.run(_carry_out(args, settings, redact, progress, plan))
+        code = _exit_code(results, ended_by, code)
+    if args.output == "json":
+        output.print_json(_as_json(plan, results, dry_run=args.dry_run))
+    elif results:
+        _print_results(results)
+    if ended_by is not None:
+        output.say(f"Ended early: {redact(str(ended_by))}")
+    output.say(_next(args, plan, code))
+    return code
+
+
+def _preview(
+    args: argparse.Namespace, settings: "Waldur", offering: "OfferingSettings", redact: "Redactor"
+) -> "ImportPlan":
+    """What the import would do: read with a client that cannot write. Raises NotStaffError or UsageError."""
+    from waldur_import_agent.cli import session
+    from waldur_import_agent.cli.records import list_records
+    from waldur_import_agent.importing import Selection, choose_plan, make_import_plan, read_ids
+    from waldur_import_agent.scanners.registry import scanner_class
+    from waldur_import_agent.waldur.listing import read_whole
+
+    ids = None if args.ids is None else read_ids(args.ids)
+    selected = Selection(backend_id=args.select or "")
+
+    async def work(client: "WaldurClient", effort: "Effort") -> "ImportPlan":
+        user = await effort.read(client.me)
+        if not user.is_staff:
+            raise NotStaffError(
+                f"{args.token_file} holds the token of {user.username}, who is not staff",
+                remedy="Only staff may import: give a staff user's token with --token-file",
+            )
+        found = await effort.read(lambda: client.retrieve_offering(offering.uuid))
+        plan = choose_plan(found, args.plan)
+        # the records first: an import moves a row from them to the resources, so none is missed
+        records = await list_records(client, effort, offering.uuid)
+        resources = await read_whole(
+            lambda page: client.list_resource_details(offering.uuid, page=page),
+            effort,
+            uuid_of=lambda resource: resource.uuid,
+        )
+        return make_import_plan(
+            found,
+            plan,
+            [record for record in records if selected(record)],
+            resources,
+            ids=ids,
+            ignore_case=scanner_class(offering.scanner["type"]).ids_ignore_case,
+        )
+
+    return session.ask_waldur(settings, redact, work)
+
+
+async def _carry_out(
+    args: argparse.Namespace, settings: "Waldur", redact: "Redactor", progress: "Progress", plan: "ImportPlan"
+) -> "tuple[list[Result], AgentError | None]":
+    """Import. The first SIGINT or SIGTERM lets the record in hand end, a second one ends the command as usual."""
+    import asyncio
+    import signal
+
+    from waldur_import_agent import app
+    from waldur_import_agent.importing import Importer
+    from waldur_import_agent.waldur.effort import Effort
+
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def interrupted(number: signal.Signals) -> None:
+        loop.remove_signal_handler(number)
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, interrupted, number)
+    async with app.make_client(settings, redact, read_only=False) as client:
+        importer = Importer(client, Effort(settings.effort, stop=stop), stop, progress, with_metadata=args.metadata)
+        return await importer.carry_out(plan), importer.ended_by
+
+
+def _exit_code(results: "Sequence[Result]", ended_by: AgentError | None, before: ExitCode) -> ExitCode:
+    from waldur_import_agent.importing import Outcome
+
+    if ended_by is not None:
+        return ended_by.exit_code
+    fine = all(result.outcome in {Outcome.IMPORTED, Outcome.EXISTS} for result in results)
+    return before if fine else ExitCode.FAILED
+
+
+def _print_preview(plan: "ImportPlan") -> None:
+    from waldur_import_agent.cli import output
+
+    if plan.imports:
+        rows = [
+            (
+                output.short(item.record.backend_id),
+                output.short(item.record.name),
+                item.record.project_name or item.record.project,
+                ", ".join(f"{name}={value}" for name, value in item.limits.items()),
+                item.record.created,
+                "; ".join(item.notes),
+            )
+            for item in plan.imports
+        ]
+        title = f"To become resources of {plan.offering.name} with the plan {plan.plan.name}"
+        output.print_table(title, PREVIEW_COLUMNS, rows)
+    if plan.left_out:
+        output.print_table(
+            "Not imported", LEFT_COLUMNS, [(output.short(item.backend_id), item.why) for item in plan.left_out]
+        )
+    existing = len(plan.left_out) - len(plan.refused)
+    projects = len({item.record.project for item in plan.imports})
+    output.say(
+        f"{_count(len(plan.imports))} to import into {projects} project{'' if projects == 1 else 's'}, "
+        f"{existing} resources already, {len(plan.refused)} refused"
+    )
+
+
+def _print_results(results: "Sequence[Result]") -> None:
+    from collections import Counter
+
+    from waldur_import_agent.cli import output
+
+    rows = [(output.short(result.backend_id), result.outcome, result.resource, result.why) for result in results]
+    output.print_table("Import", RESULT_COLUMNS, rows)
+    counts = Counter(str(result.outcome) for result in results)
+    output.say(", ".join(f"{count} {outcome}" for outcome, count in counts.items()))
+
+
+def _as_json(plan: "ImportPlan", results: "Sequence[Result]", *, dry_run: bool) -> dict[str, object]:
+    return {
+        "offering": plan.offering.uuid,
+        "plan": {"uuid": plan.plan.uuid, "name": plan.plan.name},
+        "dry_run": dry_run,
+        "imports": [
+            {
+                "backend_id": item.record.backend_id,
+                "record": item.record.uuid,
+                "name": item.record.name,
+                "project": item.record.project,
+                "project_name": item.record.project_name,
+                "limits": item.limits,
+                "notes": item.notes,
+            }
+            for item in plan.imports
+        ],
+        "left_out": plan.left_out,
+        "results": results,
+    }
+
+
+def _next(args: argparse.Namespace, plan: "ImportPlan", code: ExitCode) -> str:
+    if not plan.imports:
+        return "Next: `waldur-import-agent requests create --token-file STAFF` asks the agent for what is there now."
+    if args.dry_run:
+        return "Next: the same without --dry-run imports them."
+    if code in {ExitCode.OK, ExitCode.FAILED}:
+        return (
+            "Next: `waldur-import-agent requests create --token-file STAFF` asks again; what was imported is not "
+            "reported a second time."
+        )
+    return "Next: run the same again; what is a resource already is not imported a second time."
+
+
+def _count(number: int) -> str:
+    return f"{number} record{'' if number == 1 else 's'}"

@@ -1,0 +1,156 @@
+"""Pure: which records an import would take, with which limits, and why others are left."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from waldur_import_agent.errors import UsageError
+from waldur_import_agent.importing.selection import metadata_of
+from waldur_import_agent.records import id_key
+from waldur_import_agent.waldur.models import BackendResource, OfferingPlan, ProviderOffering, ResourceDetails
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """A record that is to become a resource; `notes` are what to know before saying yes."""
+
+    record: BackendResource
+    limits: Mapping[str, float]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NotImported:
+    """What is left, and why. `exists`: a live resource has this id already, so nothing is missing."""
+
+    backend_id: str
+    why: str
+    exists: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ImportPlan:
+    """What an import into `offering` does: `imports` in their order, all with `plan`."""
+
+    offering: ProviderOffering
+    plan: OfferingPlan
+    imports: tuple[Import, ...] = ()
+    left_out: tuple[NotImported, ...] = ()
+
+    @property
+    def refused(self) -> tuple[NotImported, ...]:
+        """What is left out although no resource has it."""
+        return tuple(item for item in self.left_out if not item.exists)
+
+
+def choose_plan(offering: ProviderOffering, wanted: str) -> OfferingPlan:
+    """The plan with this UUID or name. Raises UsageError, naming the plans, where it is not exactly one."""
+    uuid = wanted.replace("-", "").lower()
+    found = [plan for plan in offering.plans if plan.uuid == uuid] or [
+        plan for plan in offering.plans if plan.name == wanted
+    ]
+    if len(found) == 1:
+        return found[0]
+    has = ", ".join(f"{plan.name!r} ({plan.uuid})" for plan in offering.plans) or "none: create one first"
+    what = f"{len(found)} plans named {wanted!r}" if found else f"no plan {wanted!r}"
+    raise UsageError(f"the offering {offering.name} has {what}", remedy=f"Its plans: {has}")
+
+
+def make_import_plan(
+    offering: ProviderOffering,
+    plan: OfferingPlan,
+    records: Sequence[BackendResource],
+    resources: Iterable[ResourceDetails],
+    *,
+    ids: Sequence[str] | None = None,
+    ignore_case: bool = False,
+) -> ImportPlan:
+    """What to import of `records`, the oldest first; with `ids` only those, in that order.
+
+    `resources` are the live ones of the offering: what is there already is never imported again, in whatever state it
+    is, although Waldur itself looks at those in state OK only. Ids are compared as the backend does (`ignore_case`).
+    """
+
+    def key(backend_id: str) -> str:
+        return id_key(backend_id, ignore_case=ignore_case)
+
+    existing = {key(resource.backend_id): resource for resource in resources if resource.backend_id}
+    by_key: dict[str, list[BackendResource]] = {}
+    for record in records:
+        by_key.setdefault(key(record.backend_id), []).append(record)
+    wanted = by_key if ids is None else dict.fromkeys(key(backend_id) for backend_id in ids)
+    texts = {key(backend_id): backend_id for backend_id in ids or ()}
+    imports: list[Import] = []
+    left_out: list[NotImported] = []
+    for each in wanted:
+        same = by_key.get(each, [])
+        backend_id = same[0].backend_id if same else texts[each]
+        resource = existing.get(each)
+        if resource is not None:
+            why = f"is a resource already ({resource.state}, in {resource.project_name or resource.project_uuid})"
+            left_out.append(NotImported(backend_id, why, exists=True))
+        elif why := _refusal(offering, same):
+            left_out.append(NotImported(backend_id, why))
+        else:
+            imports.append(_import(offering, same))
+    return ImportPlan(offering, plan, tuple(imports), tuple(left_out))
+
+
+def _refusal(offering: ProviderOffering, same: Sequence[BackendResource]) -> str:
+    """Why the records of one id must not be imported, or nothing."""
+    if not same:
+        return "no record has this id: it was not reported, or withdrawn"
+    record = same[0]
+    if not record.backend_id:
+        return "it has no backend id, by which a second import could be told from the first"
+    if not isinstance(record.backend_metadata, dict):
+        return "its metadata are no JSON object: Waldur would answer 500"
+    if wrong := _wrong_limits(record):
+        return wrong
+    if len({_content(each) for each in same}) > 1:
+        return (
+            f"{len(same)} records of this id differ in name, project or limits "
+            f"({', '.join(each.uuid for each in same)}): a new request lets the agent repair that"
+        )
+    return _format_refusal(offering, record.backend_id)
+
+
+def _format_refusal(offering: ProviderOffering, backend_id: str) -> str:
+    """What backend_id_rules say against an id. A pattern that Python cannot read is left to the server."""
+    pattern = offering.backend_id_pattern
+    try:
+        fits = not pattern or re.fullmatch(pattern, backend_id) is not None
+    except re.error:
+        fits = True
+    hint = f" ({offering.backend_id_hint})" if offering.backend_id_hint else ""
+    return "" if fits else f"the offering's backend_id_rules refuse it: {pattern}{hint}"
+
+
+def _wrong_limits(record: BackendResource) -> str:
+    limits = metadata_of(record).get("limits", {})
+    if not isinstance(limits, dict):
+        return "its limits are no JSON object"
+    wrong = [f"{name}={value!r}" for name, value in limits.items() if not _is_number(value)]
+    return f"limits that are no number: {', '.join(wrong)}" if wrong else ""
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _content(record: BackendResource) -> tuple[str, str, str]:
+    return record.name, record.project, repr(metadata_of(record).get("limits"))
+
+
+def _import(offering: ProviderOffering, same: Sequence[BackendResource]) -> Import:
+    record = same[0]
+    limits = metadata_of(record).get("limits", {})
+    components = {component.type for component in offering.components}
+    notes = []
+    if unknown := sorted(set(limits) - components):
+        notes.append(f"no component of the offering: {', '.join(unknown)} (Waldur takes them over as they are)")
+    if missing := sorted(components - set(limits)):
+        notes.append(f"no limit for {', '.join(missing)}")
+    if len(same) > 1:
+        notes.append(f"{len(same)} equal records; the oldest is imported, the agent removes the rest")
+    return Import(record, limits, tuple(notes))

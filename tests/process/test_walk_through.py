@@ -1,0 +1,21 @@
+"""The walk-through in the documentation shows what the commands print."""
+
+import re
+from pathlib import Path
+
+from support import walk_through
+
+
+def without_layout(text: str) -> list[str]:
+    """The lines of a page, without what the width of a host's name changes in a table."""
+    return [re.sub(r" +", " ", re.sub(r"─+", "─", line)).strip() for line in text.splitlines()]
+
+
+async def test_walk_through_is_what_the_commands_print(tmp_path: Path) -> None:
+    """Each command of docs/from-a-full-cluster-to-waldur.md, run in order, prints what the page says.
+
+    `python tests/support/walk_through.py` writes the page again.
+    """
+    text = walk_through.PAGE.read_text()
+    assert text.count("\n$ waldur-import-agent") > 15
+    assert without_layout(await walk_through.regenerated(text, tmp_path)) == without_layout(text)

@@ -1,0 +1,145 @@
+"""Runs the commands of docs/from-a-full-cluster-to-waldur.md against a sandbox and writes what they print into it.
+
+    .venv/bin/python tests/support/walk_through.py
+
+The page is its own template: in a block that begins with ```console each line after `$ ` is a command, all below it is
+its output, which is replaced. UUIDs, times and the host's name become ones that are always the same.
+"""
+
+import asyncio
+import os
+import re
+import socket
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+
+from waldur_import_agent.sandbox import Request, Sandbox, serving
+from waldur_import_agent.sandbox.objects import RequestState
+
+PAGE = Path(__file__).parents[2] / "docs" / "from-a-full-cluster-to-waldur.md"
+BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+UUID = re.compile(r"\b[0-9a-f]{32}\b")
+TIME = re.compile(r"\d{4}-\d\d-\d\d([ T])\d\d:\d\d:\d\d(?:\.\d+)?")
+DURATION = re.compile(r"\b\d:\d\d:\d\d\b")
+"""Three hours and the seconds since; hours of a time of day have two digits."""
+HOST = "login1"
+OFFERING = "38ba14c70a274580adabe742014bddaa"
+STUCK = "7b1d0a1f6d0c4f0fa4c1e1a2b3c4d5e6"
+
+CONFIG = """\
+waldur:
+  url: {url}
+  token_file: token
+  creates_in_flight: 1
+state_dir: state
+lock_dir: lock
+offerings:
+  - uuid: {offering}
+    scanner:
+      type: inventory
+      path: inventory.jsonl
+    projects:
+      sources: [visible]
+      rules:
+        - {{from: parent, match: '^hpc_(?P<slug>.+)$', by: slug, value: '{{slug}}'}}
+    components:
+      cpu: {{from: GrpTRESMins.cpu, unit_factor: 60}}
+"""
+INVENTORY = """\
+{"backend_id": "gen-seq", "kind": "SLURM account", "parents": ["hpc_genomics"], "limits": {"GrpTRESMins.cpu": 600000}}
+{"backend_id": "gen-plants", "kind": "SLURM account", "parents": ["hpc_genomics"], "limits": {"GrpTRESMins.cpu": 90000}}
+{"backend_id": "clim-reg", "kind": "SLURM account", "parents": ["hpc_climate"], "limits": {"GrpTRESMins.cpu": 3000000}}
+{"backend_id": "bat-sim", "kind": "SLURM account", "parents": ["hpc_materials"], "limits": {"GrpTRESMins.cpu": 60000}}
+{"backend_id": "bio-arch", "kind": "SLURM account", "parents": ["hpc_bioarchive"], "limits": {"GrpTRESMins.cpu": 6000}}
+"""
+
+
+@asynccontextmanager
+async def site(directory: Path) -> AsyncIterator[None]:
+    """A served sandbox with five projects and a request that some agent has left, and a configuration for it."""
+    sandbox = Sandbox()
+    offering = sandbox.add_offering("SLURM cluster", components=("cpu",), uuid=OFFERING)
+    for number, (name, slug, customer) in enumerate(
+        [
+            ("Genomics of Arctic Plants", "genomics", "Institute of Biology"),
+            ("Regional Climate Models", "climate", "Weather Service"),
+            ("Battery Materials", "materials", "Faculty of Engineering"),
+            ("Materials under Pressure", "materials", "Observatory"),
+            ("Biology Archive", "bio-archive", "Institute of Biology"),
+        ],
+        start=1,
+    ):
+        sandbox.add_project(name, slug, customer=customer, uuid=str(number) * 32)
+    started = sandbox.now() - timedelta(hours=3)
+    sandbox.request_table.add(Request(STUCK, offering, started, started, RequestState.PROCESSING, started))
+    for name, text in (("token", sandbox.agent_token), ("staff-token", sandbox.staff_token)):
+        (directory / name).write_text(text)
+        (directory / name).chmod(0o600)
+    (directory / "inventory.jsonl").write_text(INVENTORY)
+    async with serving(sandbox) as url:
+        (directory / "config.yaml").write_text(CONFIG.format(url=url, offering=OFFERING))
+        yield
+
+
+def masking() -> Callable[[str], str]:
+    """A function that makes an output the same each time; one UUID is the same number in all of them."""
+    numbers: dict[str, str] = {}
+
+    def number_of(match: re.Match[str]) -> str:
+        uuid = match[0]
+        if uuid in {OFFERING, STUCK} or len(set(uuid)) == 1:
+            return uuid
+        return numbers.setdefault(uuid, f"{len(numbers) + 1:032x}")
+
+    def mask(text: str) -> str:
+        text = text.replace(f" on {socket.gethostname()}", f" on {HOST}").replace("\ufeff", "")
+        text = TIME.sub(lambda match: f"2026-11-24{match[1]}09:00:00", UUID.sub(number_of, text))
+        return DURATION.sub("3:00:00", text)
+
+    return mask
+
+
+async def output_of(command: str, directory: Path) -> str:
+    """What a command prints on both streams, as on a terminal; its exit code follows where it is not 0."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    process = await asyncio.create_subprocess_shell(
+        command,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        cwd=directory,
+        env=os.environ | {"WALDUR_IMPORT_AGENT_CONFIG": "config.yaml", "PATH": path, "PYTHONUNBUFFERED": "1"},
+    )
+    out, _ = await process.communicate()
+    lines = [line.rstrip() for line in out.decode().splitlines()]
+    if process.returncode:
+        lines.append(f"[exit code {process.returncode}]")
+    return "".join(f"{line}\n" for line in lines)
+
+
+async def regenerated(text: str, directory: Path) -> str:
+    """The page `text` with what its commands print now."""
+    mask = masking()
+    parts: list[str] = []
+    position = 0
+    async with site(directory):
+        for block in BLOCK.finditer(text):
+            parts += [text[position : block.start(1)]]
+            for command in re.findall(r"^\$ (.*)$", block[1], re.MULTILINE):
+                parts.append(f"$ {command}\n{mask(await output_of(command, directory))}")
+            position = block.end(1)
+    return "".join([*parts, text[position:]])
+
+
+def main() -> None:
+    """Write the page again."""
+    with tempfile.TemporaryDirectory() as directory:
+        PAGE.write_text(asyncio.run(regenerated(PAGE.read_text(), Path(directory))))
+
+
+if __name__ == "__main__":
+    main()

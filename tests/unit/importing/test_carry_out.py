@@ -1,0 +1,291 @@
+"""An import makes each resource once, whatever happens on the way, and tells what became of each record."""
+
+import pytest
+
+from unit.importing.conftest import Desk
+from waldur_import_agent.errors import ExitCode, StoppedError
+from waldur_import_agent.importing import Outcome
+from waldur_import_agent.sandbox import Answer, Fault, requests_to
+from waldur_import_agent.waldur.errors import WaldurRefusedError, WaldurUnavailableError
+
+IMPORT = "/import_resource/"
+
+
+async def test_records_become_resources_with_their_limits_and_projects(desk: Desk) -> None:
+    """Each record becomes one resource in its project with its limits and the plan; the records are gone."""
+    desk.reported("hpc_1")
+    desk.reported("hpc_2", limits={"cpu": 20})
+    results, importer = await desk.carry_out(await desk.preview())
+    assert [(result.backend_id, result.outcome, result.why) for result in results] == [
+        ("hpc_1", Outcome.IMPORTED, ""),
+        ("hpc_2", Outcome.IMPORTED, ""),
+    ]
+    assert importer.ended_by is None
+    made = {resource.uuid: resource for resource in desk.sandbox.resources.values()}
+    assert [made[result.resource].limits for result in results] == [{"cpu": 10, "gpu": 1}, {"cpu": 20}]
+    assert {resource.project for resource in made.values()} == {desk.alpha}
+    assert {resource.plan for resource in made.values()} == {desk.offering.plans[0]}
+    assert not desk.sandbox.records
+
+
+@pytest.mark.parametrize("answer", [Answer(201, ""), Answer(200, "<p>ok</p>"), Answer(201, {"anything": 1}), None])
+async def test_success_is_what_waldur_shows_afterwards(desk: Desk, answer: Answer | None) -> None:
+    """A lost, empty or odd answer to an import that took effect is a success, and nothing is sent twice."""
+    desk.reported("hpc_1")
+    desk.sandbox.faults.append(Fault(requests_to("POST", IMPORT), answer, handled=True, times=1))
+    (result,), importer = await desk.carry_out(await desk.preview())
+    assert (result.outcome, importer.ended_by) == (Outcome.IMPORTED, None)
+    assert desk.ids() == ["hpc_1"]
+    assert desk.sent(IMPORT) == 1
+
+
+async def test_import_that_never_arrived_is_sent_again(desk: Desk) -> None:
+    """Where the record is still there after a lost answer, the import is sent again."""
+    desk.reported("hpc_1")
+    desk.sandbox.faults.append(Fault(requests_to("POST", IMPORT), Answer(502, "Bad gateway"), times=2))
+    (result,), _ = await desk.carry_out(await desk.preview())
+    assert result.outcome is Outcome.IMPORTED
+    assert desk.ids() == ["hpc_1"]
+    assert desk.sent(IMPORT) == 3
+
+
+async def test_what_became_a_resource_after_the_preview_is_not_imported(desk: Desk) -> None:
+    """Somebody else was faster, in any live state: nothing is sent, since Waldur itself would allow some of it."""
+    desk.reported("hpc_1")
+    plan = await desk.preview()
+    other = desk.sandbox.add_resource(desk.offering, desk.alpha, "hpc_1", state="Erred")
+    (result,), _ = await desk.carry_out(plan)
+    assert (result.outcome, result.resource) == (Outcome.EXISTS, other.uuid)
+    assert not desk.sent(IMPORT)
+
+
+async def test_race_that_waldur_decides(desk: Desk) -> None:
+    """A refusal because somebody else imported it between our look and our call is no failure."""
+    desk.reported("hpc_1")
+    plan = await desk.preview()
+    asked = 0
+
+    def between(method: str, path: str) -> bool:
+        nonlocal asked
+        if method == "POST" and IMPORT in path and not asked:
+            asked += 1
+            desk.sandbox.add_resource(desk.offering, desk.alpha, "hpc_1")
+        return False
+
+    desk.sandbox.faults.append(Fault(between))
+    (result,), _ = await desk.carry_out(plan)
+    assert result.outcome is Outcome.EXISTS
+    assert desk.ids() == ["hpc_1"]
+
+
+async def test_record_that_is_gone(desk: Desk) -> None:
+    """A record that the agent refreshed or withdrew since the preview is told as such; the next one is imported."""
+    gone = desk.reported("hpc_1")
+    desk.reported("hpc_2")
+    plan = await desk.preview()
+    desk.sandbox.delete_record(gone)
+    (first, second), _ = await desk.carry_out(plan)
+    assert first.outcome is Outcome.REFUSED
+    assert "refreshed or withdrew" in first.why
+    assert second.outcome is Outcome.IMPORTED
+
+
+async def test_refusals_are_in_waldurs_words_and_the_rest_goes_on(desk: Desk) -> None:
+    """A 400 or a 500 concerns its record alone; the 500 was tried again before."""
+    first, second = desk.reported("hpc_1"), desk.reported("hpc_2")
+    desk.reported("hpc_3")
+    desk.sandbox.faults += [
+        Fault(requests_to("POST", first.uuid), Answer(400, {"backend_id": ["not unique in the group"]})),
+        Fault(requests_to("POST", second.uuid), Answer(500, "<h1>Server Error (500)</h1>")),
+    ]
+    results, importer = await desk.carry_out(await desk.preview())
+    assert [result.outcome for result in results] == [Outcome.REFUSED, Outcome.REFUSED, Outcome.IMPORTED]
+    assert results[0].why == "Waldur refused it (400): backend_id: not unique in the group"
+    assert "500" in results[1].why
+    assert desk.sent(second.uuid) == 5
+    assert importer.ended_by is None
+
+
+async def test_twenty_equal_refusals_are_enough(desk: Desk) -> None:
+    """When all are refused alike the rest is left, and why is said."""
+    for number in range(25):
+        desk.reported(f"hpc_{number:02}")
+    desk.sandbox.faults.append(Fault(requests_to("POST", IMPORT), Answer(400, {"plan": ["archived"]})))
+    results, importer = await desk.carry_out(await desk.preview())
+    assert [result.outcome for result in results] == [Outcome.REFUSED] * 20 + [Outcome.LEFT] * 5
+    assert "20 equal refusals" in str(importer.ended_by)
+
+
+async def test_token_that_may_not_import_ends_it_at_once(desk: Desk) -> None:
+    """403 is about the token, so no other record is tried; it is said who may import."""
+    desk.reported("hpc_1")
+    desk.reported("hpc_2")
+    desk.user = "agent"
+    results, importer = await desk.carry_out(await desk.preview())
+    assert [result.outcome for result in results] == [Outcome.LEFT, Outcome.LEFT]
+    assert isinstance(importer.ended_by, WaldurRefusedError)
+    assert "only staff may" in str(importer.ended_by)
+
+
+async def test_waldur_away_leaves_the_rest(desk: Desk) -> None:
+    """When Waldur stays away, the record in hand is unknown, the others are left, and the exit code is Waldur's."""
+    desk.reported("hpc_1")
+    desk.reported("hpc_2")
+    plan = await desk.preview()
+    desk.sandbox.faults += [Fault(requests_to("POST", IMPORT)), Fault(requests_to("GET", "/backend-resources/"))]
+    results, importer = await desk.carry_out(plan)
+    assert [result.outcome for result in results] == [Outcome.UNKNOWN, Outcome.LEFT]
+    assert isinstance(importer.ended_by, WaldurUnavailableError)
+    assert importer.ended_by.exit_code == ExitCode.UNAVAILABLE
+
+
+async def test_unknown_is_cleared_up_by_the_list(desk: Desk) -> None:
+    """An import whose answer was lost, and of which the list at the end shows the resource, was done."""
+    desk.reported("hpc_1")
+    plan = await desk.preview()
+    desk.sandbox.faults += [
+        Fault(requests_to("POST", IMPORT), handled=True, times=1),
+        Fault(requests_to("GET", "/backend-resources/")),
+    ]
+    (result,), _ = await desk.carry_out(plan)
+    assert result.outcome is Outcome.IMPORTED
+    assert desk.ids() == ["hpc_1"]
+
+
+async def test_stopped_between_two_records(desk: Desk) -> None:
+    """A stop lets the record in hand end; the others are left, and a second run imports exactly those."""
+    for number in range(3):
+        desk.reported(f"hpc_{number}")
+
+    def stop_at_second(phase: str, done: int, total: int) -> None:
+        if done == 1:
+            desk.stop.set()
+
+    results, importer = await desk.carry_out(await desk.preview(), progress=stop_at_second)
+    assert [result.outcome for result in results] == [Outcome.IMPORTED, Outcome.IMPORTED, Outcome.LEFT]
+    assert isinstance(importer.ended_by, StoppedError)
+    desk.stop.clear()
+    results, _ = await desk.carry_out(await desk.preview())
+    assert [result.backend_id for result in results] == ["hpc_2"]
+    assert desk.ids() == ["hpc_0", "hpc_1", "hpc_2"]
+
+
+async def test_lie_of_success(desk: Desk) -> None:
+    """A success that has done nothing is found out: the record is still there."""
+    desk.reported("hpc_1")
+    desk.sandbox.faults.append(Fault(requests_to("POST", IMPORT), Answer(201, {})))
+    (result,), _ = await desk.carry_out(await desk.preview())
+    assert result.outcome is Outcome.REFUSED
+    assert "still there" in result.why
+
+
+async def test_receipt_finds_what_is_wrong(desk: Desk) -> None:
+    """Two resources of one id, another project, other limits, or none at all: each is said."""
+    twice, other = desk.reported("hpc_1"), desk.reported("hpc_2")
+    gone = desk.reported("hpc_3")
+    beta = desk.sandbox.add_project("Project Beta", "beta")
+
+    def meddle(phase: str, done: int, total: int) -> None:
+        if not phase.startswith("comparing"):
+            return
+        desk.sandbox.add_resource(desk.offering, desk.alpha, "hpc_1", limits={"cpu": 10, "gpu": 1})
+        for resource in desk.sandbox.resources.values():
+            if resource.backend_id == other.backend_id:
+                resource.project, resource.limits = beta, {"cpu": 1}
+            if resource.backend_id == gone.backend_id:
+                resource.state = "Terminated"
+
+    results, _ = await desk.carry_out(await desk.preview(), progress=meddle)
+    assert [result.outcome for result in results] == [Outcome.WRONG] * 3
+    assert "2 live resources have this id" in results[0].why
+    assert twice.backend_id == results[0].backend_id
+    assert "in the project Project Beta" in results[1].why
+    assert "limits {'cpu': 1}" in results[1].why
+    assert "lists no resource" in results[2].why
+
+
+async def test_metadata_are_set_where_asked_for(desk: Desk) -> None:
+    """The new resource shows what its record told, without limits and marker; without the option it shows nothing."""
+    desk.reported("hpc_1", description="Genomics", import_agent={"instance": "default"})
+    await desk.carry_out(await desk.preview(), with_metadata=True)
+    (resource,) = desk.sandbox.resources.values()
+    assert resource.backend_metadata == {"type": "SLURM account", "description": "Genomics"}
+    desk.reported("hpc_2")
+    await desk.carry_out(await desk.preview())
+    assert [resource.backend_metadata for resource in desk.sandbox.resources.values()][1] == {}
+
+
+async def test_metadata_that_could_not_be_set(desk: Desk) -> None:
+    """The import stands, and it is said that the metadata are missing."""
+    desk.reported("hpc_1")
+    desk.sandbox.faults.append(
+        Fault(requests_to("POST", "set_backend_metadata"), Answer(403, {"detail": "You do not have permission."}))
+    )
+    (result,), _ = await desk.carry_out(await desk.preview(), with_metadata=True)
+    assert result.outcome is Outcome.WRONG
+    assert "imported, but its metadata were not set" in result.why
+    assert desk.ids() == ["hpc_1"]
+
+
+def after_an_import(desk: Desk) -> Fault:
+    """From the first import on, Waldur's list of resources is away."""
+    return Fault(
+        lambda method, path: "marketplace-provider-resources" in path and method == "GET" and bool(desk.sent(IMPORT)),
+        Answer(503),
+    )
+
+
+async def test_outage_after_a_refusal(desk: Desk) -> None:
+    """When nobody can tell whether a refusal means that it is imported, it is unknown and the rest is left."""
+    desk.reported("hpc_1")
+    desk.reported("hpc_2")
+    desk.sandbox.faults += [
+        Fault(requests_to("POST", IMPORT), Answer(400, {"plan": ["archived"]})),
+        after_an_import(desk),
+    ]
+    results, importer = await desk.carry_out(await desk.preview())
+    assert [result.outcome for result in results] == [Outcome.UNKNOWN, Outcome.LEFT]
+    assert isinstance(importer.ended_by, WaldurUnavailableError)
+
+
+async def test_receipt_that_cannot_be_read(desk: Desk) -> None:
+    """What was answered stands, and the exit code tells that Waldur did not confirm it."""
+    desk.reported("hpc_1")
+    desk.sandbox.faults.append(after_an_import(desk))
+    (result,), importer = await desk.carry_out(await desk.preview())
+    assert result.outcome is Outcome.IMPORTED
+    assert isinstance(importer.ended_by, WaldurUnavailableError)
+
+
+async def test_metadata_of_a_resource_that_is_not_there(desk: Desk) -> None:
+    """Where the record went without becoming a resource, the receipt says so and no metadata are sent."""
+    record = desk.reported("hpc_1")
+
+    def withdrawn_instead(method: str, path: str) -> bool:
+        if method == "POST" and IMPORT in path:
+            desk.sandbox.delete_record(record)
+            return True
+        return False
+
+    desk.sandbox.faults.append(Fault(withdrawn_instead, Answer(201, {})))
+    (result,), _ = await desk.carry_out(await desk.preview(), with_metadata=True)
+    assert result.outcome is Outcome.WRONG
+    assert "lists no resource" in result.why
+    assert not desk.sent("set_backend_metadata")
+
+
+async def test_stopped_while_waiting_to_try_again(desk: Desk) -> None:
+    """A stop ends the wait after a lost answer; what became of that record is looked up in the list."""
+    desk.reported("hpc_1")
+    desk.reported("hpc_2")
+
+    def stop_at(method: str, path: str) -> bool:
+        if method == "POST" and IMPORT in path:
+            desk.stop.set()
+            return True
+        return False
+
+    desk.sandbox.faults.append(Fault(stop_at, Answer(502)))
+    results, importer = await desk.carry_out(await desk.preview())
+    assert [result.outcome for result in results] == [Outcome.UNKNOWN, Outcome.LEFT]
+    assert isinstance(importer.ended_by, StoppedError)
