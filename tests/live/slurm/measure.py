@@ -100,7 +100,8 @@ def measure(lab: SlurmLab, manifest: dict[str, Any]) -> list[str]:
         f"{sum(result['starts']):.2f}",
         f"{result['seconds']:.2f}",
         f"{result['peak']:.0f}",
-        f"{result['client']:.0f}",
+        # a process counts at first with the memory of the one that started it
+        f"{'≤ ' * (result['client'] <= result['peak'])}{result['client']:.0f}",
         f"{one_by_one:,.0f}",
     ]
 

@@ -98,6 +98,18 @@ class ClusterReader:
         if cluster not in rows or rows[cluster].root is None:
             raise root_missing(cluster, self.config)
 
+    async def check_accounts(self) -> None:
+        """Raise where `show account` is refused, or gives a part: PrivateData=accounts, which `show assoc` ignores.
+
+        `config` must have been read; where it hides no accounts nothing is asked.
+        """
+        if not self.config.hides_accounts:
+            return
+        names = decode(await self._answers.answer("root-account", reads.ROOT_ACCOUNT)).split("\n")
+        error = why_accounts_partial([name for name in names if name])
+        if error is not None:
+            raise error
+
     async def _associations(self) -> tuple[str, ClusterRows, AccountRow, tuple[str, ...]]:
         """The chosen cluster's name and rows. Where the fast read gives no tree, the careful one is asked too."""
         read = reads.association_read(self.config.version)

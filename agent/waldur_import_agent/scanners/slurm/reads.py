@@ -29,6 +29,7 @@ SEPARATOR = b"|" * (len(_EMPTY_BETWEEN) + 1)
 """What stands in a text read between the account's name and its text."""
 
 CONFIG = ("config",)
+ROOT_ACCOUNT = ("account", "where", "name=root", "format=Account")
 CLUSTERS = ("cluster", "format=Cluster")
 USERS = ("user", "format=User,AdminLevel")
 COORDINATORS = ("user", "withcoord", "format=User,AdminLevel,Coord")

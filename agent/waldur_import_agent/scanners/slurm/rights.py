@@ -35,6 +35,11 @@ class Config:
         """Whether who is no Operator sees only a part of the associations; unknown counts as yes."""
         return self.private is None or not self.private.isdisjoint({"users", "all"})
 
+    @property
+    def hides_accounts(self) -> bool:
+        """Whether `show account` is refused to who is no Operator, or gives a coordinator his own; unknown: yes."""
+        return self.private is None or not self.private.isdisjoint({"accounts", "all"})
+
     def __str__(self) -> str:
         if self.private is None:
             return "PrivateData is unknown"

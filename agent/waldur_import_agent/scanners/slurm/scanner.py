@@ -73,7 +73,8 @@ class SlurmScanner:
         async def rights() -> str:
             reader.config, levels = await reader.rights()
             level = reader.refuse_partial(levels)
-            return f"{reader.config}; the user {local_user()}{f' ({level})' * bool(level)} sees all associations"
+            await reader.check_accounts()
+            return f"{reader.config}; the user {local_user()}{f' ({level})' * bool(level)} sees all accounts"
 
         async def root() -> str:
             await reader.check_root()

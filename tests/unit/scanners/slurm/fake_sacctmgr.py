@@ -17,6 +17,7 @@ case "$*" in
     *'show assoc wopi '*' cluster='*) kind=assoc ;;
     *'show assoc wopi '*) kind=assoc-all-clusters ;;
     *'show assoc wopl '*' cluster='*) kind=assoc-wopl ;;
+    *'show account where name=root '*) kind=root-account ;;
     *'show account '*,Org) kind=account-org ;;
     *'show account '*,Descr) kind=account-descr ;;
     *'show user withcoord '*) kind=user-coord ;;

@@ -472,6 +472,16 @@ async def test_check_says_what_the_agents_user_is(sacctmgr: FakeSacctmgr, monkey
     assert "the user agent is not known to it" in (await check(sacctmgr))[-1].detail
 
 
+@pytest.mark.parametrize(("printed", "status"), [("root\n", CheckStatus.PASS), ("", CheckStatus.FAIL)])
+async def test_check_looks_whether_accounts_are_hidden(
+    sacctmgr: FakeSacctmgr, printed: str, status: CheckStatus
+) -> None:
+    """PrivateData=accounts gives a coordinator his own accounts only, and all associations: root tells."""
+    sacctmgr.private("accounts")
+    sacctmgr.answer("root-account", printed)
+    assert {item.name: item.status for item in await check(sacctmgr)}["rights"] is status
+
+
 async def test_a_user_without_a_name_has_his_number(sacctmgr: FakeSacctmgr, monkeypatch: pytest.MonkeyPatch) -> None:
     """As in a container that runs as some number."""
     monkeypatch.setattr("os.geteuid", lambda: 4294967294)
