@@ -35,6 +35,10 @@ class _StderrHandler(logging.StreamHandler[TextIO]):
     @stream.setter
     def stream(self, value: TextIO) -> None: ...
 
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the standard library's name
+        """Say where a log line that cannot be formatted comes from, and not its arguments: they are not redacted."""
+        sys.stderr.write(f"a log line of {record.name} ({record.pathname}:{record.lineno}) cannot be written\n")
+
 
 _SHARED: list[structlog.typing.Processor] = [
     structlog.contextvars.merge_contextvars,

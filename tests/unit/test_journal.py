@@ -286,6 +286,11 @@ def test_every_change_is_flushed_to_disk(directory: Path) -> None:
         assert other.execute("PRAGMA journal_mode").fetchone() == ("delete",)
 
 
+def test_another_process_is_waited_for(journal: Journal) -> None:
+    """A `history` command that reads for a moment makes no round fail: SQLite tries again for ten seconds."""
+    assert journal._connection.execute("PRAGMA busy_timeout").fetchone() == (10_000,)
+
+
 # --- the file
 
 

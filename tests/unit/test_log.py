@@ -361,3 +361,12 @@ def test_logs_follow_the_standard_error_output(
     get_logger().info("after")
     assert [line["event"] for line in display.lines] == ["during"]
     assert [line["event"] for line in screen.lines] == ["after"]
+
+
+def test_log_line_that_cannot_be_formatted_does_not_spill_its_arguments(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The standard library would print the raw arguments, past the redaction."""
+    configure_logging(Redactor(), level="info", form="json")
+    logging.getLogger("some.library").warning("%d", SECRET)
+    assert SECRET not in capsys.readouterr().err
