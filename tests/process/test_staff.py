@@ -47,7 +47,7 @@ async def test_import_from_preview_to_receipt(reported: Station) -> None:
     ended = await importing(reported, "--yes")
     assert ended.code == ExitCode.OK
     assert "60 imported" in ended.err
-    assert "Next: `waldur-import-agent requests create" in ended.err
+    assert "waldur_import_agent requests create" in ended.err
     assert imported(reported) == [f"hpc_{number:02}" for number in range(ACCOUNTS)]
     assert not reported.sandbox.records
     request = reported.ask()
