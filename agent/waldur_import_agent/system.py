@@ -96,6 +96,21 @@ async def for_each(items: Iterable[T], work: Callable[[T], Awaitable[None]], *, 
         raise errors.exceptions[0] from None
 
 
+OWN_VARIABLES = "WALDUR_IMPORT_AGENT"
+"""How the agent's own variables begin, in any case of letters; one of them may be the token."""
+OTHER_SECRETS = frozenset({"SLURM_JWT"})
+"""A SLURM token would silently make sacctmgr another user."""
+
+
+def child_environment() -> dict[str, str]:
+    """The environment for a child process: the agent's own, without its settings and without tokens."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.upper().startswith(OWN_VARIABLES) and name not in OTHER_SECRETS
+    }
+
+
 class ProcessError(AgentError):
     """A child process could not be started, did not end in time, or printed more than it may."""
 

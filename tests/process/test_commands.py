@@ -337,7 +337,8 @@ async def test_reader_that_goes_away_is_no_crash(station: Station) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["run", "scan", "plan", "requests", "records", "config", "scanners", "sandbox", "demo"]
+    "command",
+    ["run", "scan", "plan", "explain", "projects", "requests", "records", "config", "scanners", "sandbox", "demo"],
 )
 async def test_every_command_has_help(station: Station, command: str) -> None:
     """Help is on stdout and says what the command is for."""

@@ -49,9 +49,18 @@ async def test_export_for_an_agent_that_sees_no_project(station: Station) -> Non
     assert "warning: the directory file" in plan.err
 
 
-async def test_export_to_stdout_with_a_small_token(station: Station) -> None:
-    """Without a file the CSV is on stdout; a token that does not see everything is told."""
-    station.sandbox.add_project("Hidden", "hidden", visible_to_agent=False)
-    ended = await station.run("projects", "export", "--token-file", "token")
-    assert [line.split(",")[1] for line in ended.out.splitlines()] == ["slug", "alpha"]
+async def test_export_with_a_small_token_writes_nothing(station: Station) -> None:
+    """A token that sees a part of the projects would put that part in the place of a good directory."""
+    directory = station.directory / "directory.csv"
+    directory.write_text("a good one")
+    ended = await station.run("projects", "export", "--token-file", "token", "--file", str(directory))
+    assert ended.code == ExitCode.AUTHENTICATION
     assert "agent is neither staff nor support" in ended.err
+    assert directory.read_text() == "a good one"
+    assert not ended.out
+
+
+async def test_export_to_stdout(station: Station) -> None:
+    """Without a file the CSV is on stdout."""
+    ended = await station.run("projects", "export", "--token-file", str(station.staff_token))
+    assert [line.split(",")[1] for line in ended.out.splitlines()] == ["slug", "alpha"]

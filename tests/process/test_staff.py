@@ -5,6 +5,7 @@ import os
 import pty
 import random
 import signal
+import sys
 from typing import Any
 
 import pytest
@@ -299,3 +300,20 @@ async def test_request_that_this_hosts_agent_works_on_is_left_to_it(station: Sta
     ended = await station.run("requests", "fail", request.uuid, "--reason", "x", "--yes")
     assert (ended.code, request.state) == (ExitCode.OK, "Erred")
     assert "This host's journal has it" in ended.err
+
+
+async def test_request_is_not_failed_by_who_may_not_look(reported: Station) -> None:
+    """A user who cannot read the journal cannot know whether the agent works on the request: it is left."""
+    request = reported.ask()
+    reported.sandbox.start_processing(request)
+    for file in ("config.yaml", "token", "staff-token", "inventory.jsonl"):
+        (reported.directory / file).chmod(0o644)
+    for parent in (reported.directory, reported.directory.parent, reported.directory.parent.parent):
+        parent.chmod(0o755)
+    ended = await reported.run_shell(
+        f"setpriv --reuid=65534 --regid=65534 --clear-groups {sys.executable} -m waldur_import_agent requests fail "
+        f"{request.uuid} --reason x --yes"
+    )
+    assert ended.code != ExitCode.OK
+    assert request.state == "Processing"
+    assert "cannot be" in ended.err

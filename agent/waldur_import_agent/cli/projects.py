@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from waldur_import_agent.cli import arguments
-from waldur_import_agent.errors import ExitCode
+from waldur_import_agent.errors import AgentError, ExitCode
 
 if TYPE_CHECKING:
     from waldur_import_agent.waldur.client import WaldurClient
@@ -35,6 +35,12 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     export.set_defaults(run=run_export)
 
 
+class NotStaffError(AgentError):
+    """The token is not of a user who sees all projects."""
+
+    exit_code = ExitCode.AUTHENTICATION
+
+
 def run_export(args: argparse.Namespace) -> int:
     """Write the directory."""
     from waldur_import_agent.cli import output, session
@@ -46,9 +52,10 @@ def run_export(args: argparse.Namespace) -> int:
     settings = session.with_staff_token(configuration.settings.waldur, args.token_file)
     user, projects = session.ask_waldur(settings, redact, _read)
     if not (user.is_staff or user.is_support):
-        output.say(
-            f"warning: {user.username} is neither staff nor support: only the projects in which this user has a role "
-            "are written"
+        # a part would silently take the place of a good directory
+        raise NotStaffError(
+            f"{user.username} is neither staff nor support and sees only a part of the projects: nothing was written",
+            remedy="Name a file with the token of staff or support with --token-file",
         )
     text = write_directory(
         Project(project.uuid, project.slug, project.name, project.backend_id, project.customer_name)

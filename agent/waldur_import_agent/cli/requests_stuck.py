@@ -5,7 +5,6 @@ is looked at once more before it is sent, and a request that an agent on this ho
 """
 
 import argparse
-import os
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -114,7 +113,10 @@ def run_fail(args: argparse.Namespace) -> int:
 
     async def end(client: "WaldurClient", effort: "Effort") -> None:
         async def tell() -> None:
-            _require_processing(await client.retrieve_request(uuid))
+            now_is = await client.retrieve_request(uuid)
+            if (now_is.state, now_is.error_message) == ("Erred", args.reason):
+                return  # an earlier attempt has arrived, its answer has not
+            _require_processing(now_is)
             await client.set_erred(uuid, args.reason, "Ended by hand with `waldur-import-agent requests fail`.")
 
         await effort.finish(tell)
@@ -156,14 +158,15 @@ def _require_processing(request: "BackendResourceRequest") -> None:
 def _hold_lock(settings: "Settings", request: "BackendResourceRequest", stack: ExitStack) -> "Claim | None":
     """The claim on the request in this host's journal, with the offering's lock held where that can be done.
 
-    Raises LockedError or StateError where the claim is here and it cannot be excluded that an agent works on it.
+    Raises LockedError where the agent that has the claim is running, and StateError where this user may not look at the
+    journal or the lock: then that cannot be excluded.
     """
     from waldur_import_agent.lock import offering_lock
 
     claim = _claim(settings, request)
     try:
         stack.enter_context(offering_lock(settings.lock_dir, settings.waldur.url, request.offering))
-    except (LockedError, StateError):
+    except LockedError:
         if claim is not None:
             raise
     return claim
@@ -173,8 +176,15 @@ def _claim(settings: "Settings", request: "BackendResourceRequest") -> "Claim | 
     """What this host's journal has of the request; nothing where there is no journal. Raises StateError."""
     from waldur_import_agent.journal import Journal
 
-    if not os.path.exists(settings.state_dir / "journal.sqlite3"):  # noqa: PTH110 - Path.exists raises where it may not look
+    path = settings.state_dir / "journal.sqlite3"
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
         return None
+    except OSError as error:
+        raise StateError(
+            f"the journal {path} cannot be read: {error.strerror}", remedy="Run this as the agent's own user"
+        ) from error
     with Journal.open(settings.state_dir) as journal:
         return next((claim for claim in journal.claims(request.offering) if claim.request == request.uuid), None)
 

@@ -1,7 +1,6 @@
 """The mapping command: a program of the site's own that tells the projects of what was found."""
 
 import json
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -11,14 +10,12 @@ from waldur_import_agent.errors import AgentError, ExitCode
 from waldur_import_agent.records import FoundResource
 from waldur_import_agent.scanners.record_form import to_record
 from waldur_import_agent.settings.models import MappingCommand
-from waldur_import_agent.system import Completed, ProcessError, run_process
+from waldur_import_agent.system import Completed, ProcessError, child_environment, run_process
 
 LINES_SHOWN = 5
 """Lines of the command's stderr that stand in an error."""
 WIDTH_SHOWN = 200
 """Characters of each of them."""
-OURS = "WALDUR_IMPORT_AGENT__"
-"""Variables that begin so are the agent's own settings, the token among them: no other program gets them."""
 REMEDY = "Nothing was written. Mend the program, or take projects.mapping_command out of the configuration"
 
 
@@ -52,14 +49,13 @@ async def ask_mapping_command(settings: MappingCommand, resources: Sequence[Foun
     """
     if not settings.command or not resources:
         return Mapped()
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
     lines = "".join(f"{json.dumps(to_record(resource))}\n" for resource in resources)
     try:
         done = await run_process(
             settings.command,
             timeout=settings.timeout,
             output_limit=settings.output_limit,
-            environment=environment,
+            environment=child_environment(),
             stdin=lines.encode(),
         )
     except ProcessError as error:

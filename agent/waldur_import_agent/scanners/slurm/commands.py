@@ -6,7 +6,6 @@ error code: the exit code is 0 or 1, and what happened is a text on stderr.
 """
 
 import errno
-import os
 
 from waldur_import_agent.scanners.base import BackendError, BackendMisconfiguredError, BackendUnavailableError
 from waldur_import_agent.scanners.slurm.settings import SlurmSettings
@@ -15,6 +14,7 @@ from waldur_import_agent.system import (
     ProcessNotStartedError,
     ProcessOutputError,
     ProcessTimedOutError,
+    child_environment,
     run_process,
 )
 
@@ -57,10 +57,6 @@ UNAVAILABLE = {
 """What of sacctmgr's texts may pass, and what helps where it does not; the most telling text comes first."""
 
 
-OWN_VARIABLES = "WALDUR_IMPORT_AGENT"
-"""How the agent's own variables begin; one of them may be the token, which is none of a child's business."""
-
-
 class Sacctmgr:
     """Runs sacctmgr, for one scan or one check; `starts` counts how often.
 
@@ -91,12 +87,8 @@ class Sacctmgr:
         settings = self._settings
         self.starts += 1
         what = self._named(*arguments)
-        environment = {
-            name: value
-            for name, value in os.environ.items()
-            if name != "SLURM_JWT" and not name.upper().startswith(OWN_VARIABLES)
-        }
-        # a token there would silently make sacctmgr another user; C.UTF-8 is there on every host
+        environment = child_environment()
+        # C.UTF-8 is there on every host
         environment["LC_ALL"] = "C.UTF-8"
         try:
             done = await run_process(
