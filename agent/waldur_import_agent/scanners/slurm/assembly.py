@@ -27,7 +27,8 @@ SEPARATOR = ","
 class Reading:
     """All that was read of one cluster. `cluster` is the name that the database gives it.
 
-    `coordinators` and `qos` are None where they were not asked for; `qos` has the limits of each QOS.
+    `coordinators` and `qos` are None where they were not asked for; `qos` has the limits of each QOS. `whole` is false
+    where it cannot be told that this is all; a warning says why.
     """
 
     cluster: str
@@ -38,6 +39,7 @@ class Reading:
     coordinators: Counter[str] | None = None
     qos: QosLimits | None = None
     warnings: tuple[str, ...] = ()
+    whole: bool = True
 
 
 def assemble(reading: Reading, settings: SlurmSettings) -> Scan:
@@ -47,6 +49,7 @@ def assemble(reading: Reading, settings: SlurmSettings) -> Scan:
     descriptions = compared(reading.descriptions, reading.organizations)
     strangers = {*organizations.strangers, *descriptions.strangers}
     excluded: dict[str, str] = {}
+    prefixes: dict[str, str] = {}
     warnings = [*reading.warnings]
     if found.inconsistent:
         warnings.append(f"the associations are no whole tree: {found.inconsistent}")
@@ -58,7 +61,10 @@ def assemble(reading: Reading, settings: SlurmSettings) -> Scan:
         if wrong := _wrong_name(account.name, settings):
             reason = wrong
             warnings.append(f"account {readable(account.name)} is left out: {reason}")
-        if not reason:
+        if reason:
+            if settings.identity != "account":  # records have the ids of its parts, also of those that are gone
+                prefixes[f"{readable(account.name)}{SEPARATOR}"] = reason
+        else:
             parts = list(_resources(account, reading, settings))
             resources += parts
             reason = "" if parts else _no_parts(settings)
@@ -69,8 +75,9 @@ def assemble(reading: Reading, settings: SlurmSettings) -> Scan:
     return Scan(
         resources=tuple(sorted(resources, key=lambda resource: resource.backend_id)),
         warnings=tuple(warnings),
-        complete=not found.inconsistent and not detached,
+        complete=reading.whole and not found.inconsistent and not detached,
         excluded=dict(sorted(excluded.items())),
+        excluded_prefixes=dict(sorted(prefixes.items())),
         elsewhere=dict.fromkeys(sorted(map(readable, strangers)), f"has no association on the cluster {cluster}"),
     )
 

@@ -108,8 +108,11 @@ class SlurmScanner:
             return await ClusterReader(Sacctmgr(settings), settings).read()
         saving = SavingAnswers(Sacctmgr(settings), self._save_to)
         reader = ClusterReader(saving, settings)
-        reading = await reader.read()
-        saving.finish(reading.cluster, reader.config.version)
+        try:
+            reading = await reader.read()
+            saving.finish(reading.cluster, reader.config.version)
+        finally:
+            saving.discard()
         return reading
 
     def _dumped(self, file: Path) -> Reading:
