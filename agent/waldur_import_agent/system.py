@@ -14,6 +14,8 @@ from waldur_import_agent.errors import AgentError, StoppedError
 KILL_WAIT = 5.0
 """Seconds to wait for a killed process group before it is left to the init process."""
 CHUNK = 1 << 16
+BEGINNING = 1000
+"""Bytes of too long an output that are kept, to show what it was."""
 
 
 T = TypeVar("T")
@@ -80,7 +82,15 @@ class ProcessTimedOutError(ProcessError):
 
 
 class ProcessOutputError(ProcessError):
-    """The program printed more than it may and was killed with all that it had started."""
+    """The program printed more than it may and was killed with all that it had started.
+
+    `limit` is in bytes; `beginning` is how the output began that was too long.
+    """
+
+    def __init__(self, message: str, *, limit: int, beginning: bytes) -> None:
+        super().__init__(message)
+        self.limit = limit
+        self.beginning = beginning
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +108,14 @@ async def run_process(
     *,
     timeout: float,  # noqa: ASYNC109 - the time is part of the error's text, and the group must be killed inside
     output_limit: int,
+    error_limit: int | None = None,
     environment: Mapping[str, str],
 ) -> Completed:
     """Run a program to its end, in a process group of its own, with nothing on its standard input.
 
-    `timeout` is in seconds; `output_limit` is in bytes and holds for stdout and stderr each. Whatever happens, a
-    cancellation too, the whole process group is gone afterwards: a grandchild would otherwise hold the pipes open.
+    `timeout` is in seconds; `output_limit` is in bytes and holds for stdout and, where `error_limit` gives no other
+    number, for stderr. Whatever happens, a cancellation too, the whole process group is gone afterwards: a grandchild
+    would otherwise hold the pipes open.
 
     Raises ProcessNotStartedError, ProcessTimedOutError or ProcessOutputError.
     """
@@ -113,15 +125,18 @@ async def run_process(
     try:
         async with asyncio.timeout(timeout), asyncio.TaskGroup() as group:
             stdout = group.create_task(_read_capped(process.stdout, output_limit))
-            stderr = group.create_task(_read_capped(process.stderr, output_limit))
+            stderr = group.create_task(_read_capped(process.stderr, error_limit or output_limit))
             returncode = group.create_task(process.wait())
     except TimeoutError as error:
         raise ProcessTimedOutError(f"{' '.join(argv)} did not end within {timeout:g} seconds and was killed") from error
     except ExceptionGroup as group_error:
-        if group_error.subgroup(_TooMuchError) is None:
+        too_much = next((error for error in group_error.exceptions if isinstance(error, _TooMuchError)), None)
+        if too_much is None:
             raise
         raise ProcessOutputError(
-            f"{' '.join(argv)} printed more than {output_limit} bytes and was killed"
+            f"{' '.join(argv)} printed more than {too_much.limit} bytes and was killed",
+            limit=too_much.limit,
+            beginning=too_much.beginning,
         ) from group_error
     finally:
         await _kill_group(process)
@@ -156,13 +171,18 @@ async def _start(argv: Sequence[str], environment: Mapping[str, str]) -> asyncio
 class _TooMuchError(Exception):
     """More output than allowed."""
 
+    def __init__(self, limit: int, beginning: bytes) -> None:
+        super().__init__()
+        self.limit = limit
+        self.beginning = beginning
+
 
 async def _read_capped(stream: asyncio.StreamReader, limit: int) -> bytes:
     chunks = bytearray()
     while chunk := await stream.read(CHUNK):
         chunks += chunk
         if len(chunks) > limit:
-            raise _TooMuchError
+            raise _TooMuchError(limit, bytes(chunks[:BEGINNING]))
     return bytes(chunks)
 
 
