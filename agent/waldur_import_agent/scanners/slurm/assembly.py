@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from waldur_import_agent.records import Attribute, FoundResource, Limit, Scan
-from waldur_import_agent.scanners.slurm.associations import AccountRow, ClusterRows
+from waldur_import_agent.scanners.slurm.associations import ROOT, AccountRow, ClusterRows
 from waldur_import_agent.scanners.slurm.limits import QosLimits
 from waldur_import_agent.scanners.slurm.selection import why_not_offered
 from waldur_import_agent.scanners.slurm.settings import SlurmSettings
@@ -21,6 +21,9 @@ KINDS = {
 """What a found resource is, by `identity`."""
 SEPARATOR = ","
 """Between the account and the QOS or partition of an id: sacctmgr takes no name with a comma."""
+
+NAMES_SHOWN = 5
+"""Of accounts that a warning is about: it may be all of a cluster."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,8 @@ def assemble(reading: Reading, settings: SlurmSettings) -> Scan:
         if reason:
             excluded[readable(account.name)] = reason
     detached = sorted(readable(row.account) for row in found.rows if row.id not in reached)
-    warnings += [f"account {name}: it is not below root in sacctmgr's answer" for name in detached]
+    if detached:
+        warnings.append(f"{len(detached)} accounts are not below {ROOT} in sacctmgr's answer: {_first(detached)}")
     return Scan(
         resources=tuple(sorted(resources, key=lambda resource: resource.backend_id)),
         warnings=tuple(warnings),
@@ -80,6 +84,12 @@ def assemble(reading: Reading, settings: SlurmSettings) -> Scan:
         excluded_prefixes=dict(sorted(prefixes.items())),
         elsewhere=dict.fromkeys(sorted(map(readable, strangers)), f"has no association on the cluster {cluster}"),
     )
+
+
+def _first(names: list[str]) -> str:
+    """The first few of many names."""
+    more = len(names) - NAMES_SHOWN
+    return ", ".join(names[:NAMES_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 def _wrong_name(name: str, settings: SlurmSettings) -> str:

@@ -10,6 +10,7 @@ import os
 
 from waldur_import_agent.scanners.base import BackendError, BackendMisconfiguredError, BackendUnavailableError
 from waldur_import_agent.scanners.slurm.reads import CONFIG
+from waldur_import_agent.scanners.slurm.rights import OPERATOR
 from waldur_import_agent.scanners.slurm.settings import SlurmSettings
 from waldur_import_agent.system import (
     Completed,
@@ -38,8 +39,7 @@ UNKNOWN_WORD = (
     "This release of SLURM does not know what the agent asks for: report it, with what `sacctmgr --version` says"
 )
 MISCONFIGURED = {
-    "Access/permission denied": "Give the agent's user AdminLevel=Operator in SLURM, or take `accounts` out of "
-    "PrivateData in slurmdbd.conf",
+    "Access/permission denied": OPERATOR.format(word="accounts"),
     "supported accounting_storage plugin": "Only a cluster with AccountingStorageType=accounting_storage/slurmdbd "
     "in its slurm.conf has accounts to read",
     "Could not establish a configuration source": CONFIGURATION,

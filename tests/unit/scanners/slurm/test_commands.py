@@ -25,7 +25,7 @@ MEANING: dict[str, tuple[type[BackendError], str, str]] = {
         "not running a supported accounting_storage",
         "accounting_storage/slurmdbd",
     ),
-    "denied": (BackendMisconfiguredError, "Access/permission denied", "AdminLevel=Operator"),
+    "denied": (BackendMisconfiguredError, "Access/permission denied", "`accounts` out of PrivateData"),
     "database-down": (BackendUnavailableError, "Unable to connect to database", "slurmdbd's database"),
     "host-unresolvable": (BackendUnavailableError, "Name or service not known", "can resolve"),
     "munge-down": (BackendUnavailableError, "Munge encode failed", "Start munged"),
