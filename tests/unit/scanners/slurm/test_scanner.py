@@ -1,5 +1,7 @@
 """What a scan makes of sacctmgr's answers."""
 
+import random
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -17,7 +19,7 @@ from waldur_import_agent.scanners.base import (
     ScannerSettings,
 )
 from waldur_import_agent.scanners.slurm import SlurmScanner
-from waldur_import_agent.scanners.slurm.reads import CONFIG, NESTED, text_read
+from waldur_import_agent.scanners.slurm.reads import CONFIG, NESTED, RECORD, text_read
 from waldur_import_agent.scanners.slurm.settings import SlurmSettings
 
 
@@ -445,9 +447,29 @@ async def test_a_clusters_name_is_compared_without_case(sacctmgr: FakeSacctmgr) 
     assert (await scan(sacctmgr, cluster="TestCluster")).resources
 
 
-async def test_equal_answers_give_equal_scans(sacctmgr: FakeSacctmgr) -> None:
+@pytest.mark.parametrize("seed", range(3))
+async def test_equal_answers_give_equal_scans(sacctmgr: FakeSacctmgr, seed: int) -> None:
     """Nothing is written to Waldur only because a list came in another order."""
-    assert await scan(sacctmgr) == await scan(sacctmgr)
+    settings: dict[str, Any] = {
+        "accounts": {"select": "all"},
+        "coordinators": True,
+        "user_names": True,
+        "limits": {"source": "qos"},
+    }
+    before = await scan(sacctmgr, **settings)
+    order = random.Random(seed)
+    text = re.escape(RECORD.decode())
+    begins = {"assoc": r"\d+\|\d+\|\d+\|", "account-org": text, "account-descr": text, "user-coord": "", "qos": ""}
+    for kind, beginning in begins.items():
+        records = re.split(f"^(?={beginning}.)", sacctmgr.recorded(kind), flags=re.MULTILINE)[1:]
+        order.shuffle(records)
+        assert len(records) > 3
+        sacctmgr.answer(kind, "".join(records))
+    after = await scan(sacctmgr, **settings)
+    assert after == before
+    assert [list(resource.attributes.items()) for resource in after.resources] == [
+        list(resource.attributes.items()) for resource in before.resources
+    ]
 
 
 async def check(fake: FakeSacctmgr, **settings: Any) -> list[Check]:
