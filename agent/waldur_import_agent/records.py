@@ -53,9 +53,10 @@ class Scan:
     """What one look at the backend gave.
 
     `excluded` maps the ids of what is there but not offered (left out by a filter, say) to the reason: a record of
-    such a thing is kept, since it has not gone. `absent` does so for what the backend knows, but which is not, or no
-    longer, part of what the offering stands for (another cluster's account): its record is withdrawn like that of what
-    has gone. `complete` is false when a part was denied or unreachable; then
+    such a thing is kept, since it has not gone. `excluded_prefixes` does so for all ids that begin like its keys: what
+    is left out may be offered in several parts, and which is not known. `absent` gives the reason for what the
+    backend knows, but which is not, or no longer, part of what the offering stands for (another cluster's account): its
+    record is withdrawn like that of what has gone. `complete` is false when a part was denied or unreachable; then
     nothing may be concluded from what is missing, and `warnings` says which part.
     """
 
@@ -63,6 +64,7 @@ class Scan:
     warnings: tuple[str, ...] = ()
     complete: bool = True
     excluded: Mapping[str, str] = field(default_factory=dict)
+    excluded_prefixes: Mapping[str, str] = field(default_factory=dict)
     absent: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -16,6 +16,8 @@ from waldur_import_agent.errors import AgentError, StoppedError
 KILL_WAIT = 5.0
 """Seconds to wait for a killed process group before it is left to the init process."""
 CHUNK = 1 << 16
+BEGINNING = 1000
+"""Bytes of too long an output that are kept, to show what it was."""
 
 
 T = TypeVar("T")
@@ -124,7 +126,15 @@ class ProcessTimedOutError(ProcessError):
 
 
 class ProcessOutputError(ProcessError):
-    """The program printed more than it may and was killed with all that it had started."""
+    """The program printed more than it may and was killed with all that it had started.
+
+    `limit` is in bytes; `beginning` is how the output began that was too long.
+    """
+
+    def __init__(self, message: str, *, limit: int, beginning: bytes) -> None:
+        super().__init__(message)
+        self.limit = limit
+        self.beginning = beginning
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +152,7 @@ async def run_process(
     *,
     timeout: float,  # noqa: ASYNC109 - the time is part of the error's text, and the group must be killed inside
     output_limit: int,
+    error_limit: int | None = None,
     environment: Mapping[str, str],
     stdin: bytes | None = None,
 ) -> Completed:
@@ -149,8 +160,9 @@ async def run_process(
 
     A program need not read its input to the end.
 
-    `timeout` is in seconds; `output_limit` is in bytes and holds for stdout and stderr each. Whatever happens, a
-    cancellation too, the whole process group is gone afterwards: a grandchild would otherwise hold the pipes open.
+    `timeout` is in seconds; `output_limit` is in bytes and holds for stdout and, where `error_limit` gives no other
+    number, for stderr. Whatever happens, a cancellation too, the whole process group is gone afterwards: a grandchild
+    would otherwise hold the pipes open.
 
     Raises ProcessNotStartedError, ProcessTimedOutError or ProcessOutputError.
     """
@@ -160,17 +172,20 @@ async def run_process(
     try:
         async with asyncio.timeout(timeout), asyncio.TaskGroup() as group:
             stdout = group.create_task(_read_capped(process.stdout, output_limit))
-            stderr = group.create_task(_read_capped(process.stderr, output_limit))
+            stderr = group.create_task(_read_capped(process.stderr, error_limit or output_limit))
             if process.stdin is not None:
                 group.create_task(_feed(process.stdin, stdin or b""))
             returncode = group.create_task(process.wait())
     except TimeoutError as error:
         raise ProcessTimedOutError(f"{' '.join(argv)} did not end within {timeout:g} seconds and was killed") from error
     except ExceptionGroup as group_error:
-        if group_error.subgroup(_TooMuchError) is None:
+        too_much = next((error for error in group_error.exceptions if isinstance(error, _TooMuchError)), None)
+        if too_much is None:
             raise
         raise ProcessOutputError(
-            f"{' '.join(argv)} printed more than {output_limit} bytes and was killed"
+            f"{' '.join(argv)} printed more than {too_much.limit} bytes and was killed",
+            limit=too_much.limit,
+            beginning=too_much.beginning,
         ) from group_error
     finally:
         await _kill_group(process)
@@ -205,6 +220,11 @@ async def _start(argv: Sequence[str], environment: Mapping[str, str], *, has_inp
 class _TooMuchError(Exception):
     """More output than allowed."""
 
+    def __init__(self, limit: int, beginning: bytes) -> None:
+        super().__init__()
+        self.limit = limit
+        self.beginning = beginning
+
 
 async def _feed(stream: asyncio.StreamWriter, data: bytes) -> None:
     """Write all and close; a program that has closed its input, or ended, has read what it wanted."""
@@ -221,7 +241,7 @@ async def _read_capped(stream: asyncio.StreamReader, limit: int) -> bytes:
     while chunk := await stream.read(CHUNK):
         chunks += chunk
         if len(chunks) > limit:
-            raise _TooMuchError
+            raise _TooMuchError(limit, bytes(chunks[:BEGINNING]))
     return bytes(chunks)
 
 

@@ -438,6 +438,17 @@ async def test_output_limit_is_exact(where: str) -> None:
         await shell(f"printf 123456 {where}", output_limit=5)
 
 
+async def test_stderr_can_have_another_limit() -> None:
+    """An answer may be long, a complaint need not be; the error tells the limit that was reached, and the beginning."""
+    environment = {"PATH": os.environ["PATH"]}
+    for script, limit in (("printf 1234; printf 123 >&2", 2), ("printf 12345; printf 12 >&2", 4)):
+        with pytest.raises(ProcessOutputError, match=f"printed more than {limit} bytes") as raised:
+            await run_process(
+                [SHELL, "-c", script], timeout=LONG, output_limit=4, error_limit=2, environment=environment
+            )
+        assert (raised.value.limit, raised.value.beginning) == (limit, b"12345"[: limit + 1])
+
+
 async def test_output_beyond_one_chunk_is_whole() -> None:
     """Large output is put together from its parts."""
     done = await shell("yes 1234567 | head -n 40000", output_limit=1_000_000)

@@ -65,7 +65,9 @@ class _Planner:
         self._resources: dict[str, KnownResource] = {
             self._key(resource.backend_id): resource for resource in given.known.resources if resource.backend_id
         }
-        self._absent = {self._key(backend_id): why for backend_id, why in given.scan.absent.items()}
+        self._excluded = self._by_key(given.scan.excluded)
+        self._excluded_prefixes = self._by_key(given.scan.excluded_prefixes)
+        self._absent = self._by_key(given.scan.absent)
         self._report: list[WantedRecord] = []
         self._refresh: list[Refresh] = []
         self._surplus: list[Removal] = []
@@ -86,10 +88,9 @@ class _Planner:
                 self._skip_all(key, found)
             else:
                 self._one(key, found[0])
-        excluded = {self._key(backend_id): why for backend_id, why in self._given.scan.excluded.items()}
         for key, records in self._records.items():
             if key not in by_key:
-                self._not_offered(key, records, excluded.get(key))
+                self._not_offered(key, records, self._why_excluded(key))
         held_why, kept_why = guard_withdrawals(
             self._given.settings.withdraw,
             gone=len(self._gone),
@@ -214,6 +215,16 @@ class _Planner:
 
     def _key(self, backend_id: str) -> str:
         return id_key(backend_id, ignore_case=self._given.ids_ignore_case)
+
+    def _by_key(self, reasons: Mapping[str, str]) -> dict[str, str]:
+        return {self._key(backend_id): why for backend_id, why in reasons.items()}
+
+    def _why_excluded(self, key: str) -> str | None:
+        """Why what has this id is there and not offered, None where it is not there."""
+        if key in self._excluded:
+            return self._excluded[key]
+        beginnings = (key[:end] for end in range(len(key), 0, -1))  # there may be as many prefixes as records
+        return next((self._excluded_prefixes[start] for start in beginnings if start in self._excluded_prefixes), None)
 
     def _is_ours(self, record: KnownRecord) -> bool:
         if self._given.settings.take_over:

@@ -152,6 +152,23 @@ def test_excluded_is_kept() -> None:
     assert plan.keep[0].why == "no longer offered: has child accounts"
 
 
+def test_what_begins_like_something_excluded_is_kept() -> None:
+    """Its parts are not known; what only begins with the same letters is another thing, and gone."""
+    scan = Scan((), excluded={"acct": "its parent"}, excluded_prefixes={"Acct,": "a filter"})
+    records = tuple(
+        record(backend_id, uuid=str(number) * 32)
+        for number, backend_id in enumerate(("acct,normal", "acct,", "acct", "acct2,normal"))
+    )
+    plan = plan_for(scan=scan, records=records, ignore_case=True)
+    why = "no longer offered: a filter"
+    assert [(kept.backend_id, kept.why) for kept in plan.keep] == [
+        ("acct,normal", why),
+        ("acct,", why),
+        ("acct", "no longer offered: its parent"),
+    ]
+    assert ids(plan.withdraw) == ["acct2,normal"]
+
+
 def test_what_is_absent_now_is_withdrawn_with_its_reason() -> None:
     """An account that left this cluster but lives on another has gone from what the offering stands for."""
     plan = plan_for(scan=Scan((), absent={"acct1": "has no association here"}), records=(record("acct1"),))

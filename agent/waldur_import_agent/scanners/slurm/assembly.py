@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from waldur_import_agent.records import Attribute, FoundResource, Limit, Scan
-from waldur_import_agent.scanners.slurm.associations import AccountRow, ClusterRows
+from waldur_import_agent.scanners.slurm.associations import ROOT, AccountRow, ClusterRows
 from waldur_import_agent.scanners.slurm.limits import QosLimits
 from waldur_import_agent.scanners.slurm.selection import why_not_offered
 from waldur_import_agent.scanners.slurm.settings import SlurmSettings
@@ -22,12 +22,16 @@ KINDS = {
 SEPARATOR = ","
 """Between the account and the QOS or partition of an id: sacctmgr takes no name with a comma."""
 
+NAMES_SHOWN = 5
+"""Of accounts that a warning is about: it may be all of a cluster."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:
     """All that was read of one cluster. `cluster` is the name that the database gives it.
 
-    `coordinators` and `qos` are None where they were not asked for; `qos` has the limits of each QOS.
+    `coordinators` and `qos` are None where they were not asked for; `qos` has the limits of each QOS. `whole` is false
+    where it cannot be told that this is all; a warning says why.
     """
 
     cluster: str
@@ -38,6 +42,7 @@ class Reading:
     coordinators: Counter[str] | None = None
     qos: QosLimits | None = None
     warnings: tuple[str, ...] = ()
+    whole: bool = True
 
 
 def assemble(reading: Reading, settings: SlurmSettings) -> Scan:
@@ -47,6 +52,7 @@ def assemble(reading: Reading, settings: SlurmSettings) -> Scan:
     descriptions = compared(reading.descriptions, reading.organizations)
     strangers = {*organizations.strangers, *descriptions.strangers}
     excluded: dict[str, str] = {}
+    prefixes: dict[str, str] = {}
     warnings = [*reading.warnings]
     if found.inconsistent:
         warnings.append(f"the associations are no whole tree: {found.inconsistent}")
@@ -58,21 +64,32 @@ def assemble(reading: Reading, settings: SlurmSettings) -> Scan:
         if wrong := _wrong_name(account.name, settings):
             reason = wrong
             warnings.append(f"account {readable(account.name)} is left out: {reason}")
-        if not reason:
+        if reason:
+            if settings.identity != "account":  # records have the ids of its parts, also of those that are gone
+                prefixes[f"{readable(account.name)}{SEPARATOR}"] = reason
+        else:
             parts = list(_resources(account, reading, settings))
             resources += parts
             reason = "" if parts else _no_parts(settings)
         if reason:
             excluded[readable(account.name)] = reason
     detached = sorted(readable(row.account) for row in found.rows if row.id not in reached)
-    warnings += [f"account {name}: it is not below root in sacctmgr's answer" for name in detached]
+    if detached:
+        warnings.append(f"{len(detached)} accounts are not below {ROOT} in sacctmgr's answer: {_first(detached)}")
     return Scan(
         resources=tuple(sorted(resources, key=lambda resource: resource.backend_id)),
         warnings=tuple(warnings),
-        complete=not found.inconsistent and not detached,
+        complete=reading.whole and not found.inconsistent and not detached,
         excluded=dict(sorted(excluded.items())),
+        excluded_prefixes=dict(sorted(prefixes.items())),
         absent=dict.fromkeys(sorted(map(readable, strangers)), f"has no association on the cluster {cluster}"),
     )
+
+
+def _first(names: list[str]) -> str:
+    """The first few of many names."""
+    more = len(names) - NAMES_SHOWN
+    return ", ".join(names[:NAMES_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 def _wrong_name(name: str, settings: SlurmSettings) -> str:

@@ -8,6 +8,8 @@ error code: the exit code is 0 or 1, and what happened is a text on stderr.
 import errno
 
 from waldur_import_agent.scanners.base import BackendError, BackendMisconfiguredError, BackendUnavailableError
+from waldur_import_agent.scanners.slurm.reads import CONFIG
+from waldur_import_agent.scanners.slurm.rights import OPERATOR
 from waldur_import_agent.scanners.slurm.settings import SlurmSettings
 from waldur_import_agent.system import (
     Completed,
@@ -22,6 +24,11 @@ FLAGS = ("-i", "-n", "-P", "-r")
 WORDS_SHOWN = 600
 """Characters of sacctmgr's own words in an error: it says the same thing many times over."""
 
+SHORT_LIMIT = 1024 * 1024
+"""Bytes that a short answer may have (the configuration, the version), and what is written to stderr."""
+FIRST_LINE_SHOWN = 200
+"""Characters of the first line that are shown of an answer that was too long."""
+
 NO_PROGRAM = {errno.ENOENT, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.ENOEXEC, errno.ELOOP}
 """Why a program cannot be started that trying again does not cure; no memory, or no process left, may pass."""
 
@@ -32,8 +39,7 @@ UNKNOWN_WORD = (
     "This release of SLURM does not know what the agent asks for: report it, with what `sacctmgr --version` says"
 )
 MISCONFIGURED = {
-    "Access/permission denied": "Give the agent's user AdminLevel=Operator in SLURM, or take `accounts` out of "
-    "PrivateData in slurmdbd.conf",
+    "Access/permission denied": OPERATOR.format(word="accounts"),
     "supported accounting_storage plugin": "Only a cluster with AccountingStorageType=accounting_storage/slurmdbd "
     "in its slurm.conf has accounts to read",
     "Could not establish a configuration source": CONFIGURATION,
@@ -69,12 +75,15 @@ class Sacctmgr:
 
     async def version(self) -> str:
         """The release, like `22.05.8`: Debian's program calls itself slurm-wlm, others slurm."""
-        words = (await self._run("--version")).decode("utf-8", "replace").split()
+        words = (await self._run("--version", limit=SHORT_LIMIT)).decode("utf-8", "replace").split()
         return words[-1] if words else "unknown"
 
     async def answer(self, name: str, words: tuple[str, ...]) -> bytes:  # noqa: ARG002 - what saved answers go by
         """What `show` prints with these words."""
-        printed = await self._run(*FLAGS, "show", *words)
+        limit = self._settings.output_limit
+        if words == CONFIG:
+            limit = min(limit, SHORT_LIMIT)
+        printed = await self._run(*FLAGS, "show", *words, limit=limit)
         if printed and not printed.endswith(b"\n"):
             raise BackendUnavailableError(f"{self._named('show', *words)} ended in the middle of a line")
         return printed
@@ -83,7 +92,7 @@ class Sacctmgr:
         """The whole command, for whoever wants to run it again."""
         return [str(self._settings.sacctmgr), *FLAGS, "show", *words]
 
-    async def _run(self, *arguments: str) -> bytes:
+    async def _run(self, *arguments: str, limit: int) -> bytes:
         settings = self._settings
         self.starts += 1
         what = self._named(*arguments)
@@ -94,7 +103,8 @@ class Sacctmgr:
             done = await run_process(
                 [str(settings.sacctmgr), *arguments],
                 timeout=settings.timeout,
-                output_limit=settings.output_limit,
+                output_limit=limit,
+                error_limit=min(limit, SHORT_LIMIT),
                 environment=environment,
             )
         except ProcessNotStartedError as error:
@@ -105,9 +115,11 @@ class Sacctmgr:
                 remedy="Look whether slurmdbd and its database answer; a large database needs a longer scanner.timeout",
             ) from error
         except ProcessOutputError as error:
+            first = error.beginning.partition(b"\n")[0].decode("utf-8", "backslashreplace")[:FIRST_LINE_SHOWN]
             raise BackendMisconfiguredError(
-                f"{what} printed more than {settings.output_limit} bytes and was killed",
-                remedy="A database this large needs a higher scanner.output_limit",
+                f"{what} printed more than {error.limit} bytes and was killed",
+                remedy=f"Look at what it printed, it began with {first!r}: if these are rows of the database, it needs "
+                "a higher scanner.output_limit; else mend scanner.sacctmgr",
             ) from error
         if done.returncode or done.stderr.strip():
             raise classify(what, done)

@@ -18,8 +18,10 @@ from waldur_import_agent.scanners.slurm.text import decode, lines, readable
 from waldur_import_agent.scanners.slurm.texts import Texts
 
 NOT_TOLD = (
-    "read from a dump of the cluster: it has no accounts without an association, and no coordinators by inheritance"
+    "read from a dump of the cluster: nothing marks its end, so it may be a part, and nothing is withdrawn; it has no "
+    "accounts without an association, and no coordinators by inheritance"
 )
+WRITE_AGAIN = "Write it again with `sacctmgr dump CLUSTER file=FILE`"
 KEYS = {"MaxTRESPerJob": "MaxTRES", "MaxTRESMinsPerJob": "MaxTRESMins", "MaxWallDurationPerJob": "MaxWall"}
 """A dump's names for limits where they differ from those of `show assoc`."""
 SHARE_OF_PARENT = "2147483647"
@@ -41,15 +43,16 @@ _TEXTS = re.compile(
 def parse_dump(printed: bytes, wanted: str | None, *, coordinators: bool) -> Reading:
     """Everything that a dump tells of its cluster, which must be the wanted one where one is.
 
-    Raises BackendMisconfiguredError where it is not a dump, or one of another cluster.
+    Whether it is the whole cannot be told: nothing marks its end.
+    Raises BackendMisconfiguredError where it is not a dump, one of another cluster, or certainly cut.
     """
+    if not printed.endswith(b"\n"):
+        raise BackendMisconfiguredError("the dump ends in the middle of a line", remedy=WRITE_AGAIN)
     parts = _Dump()
     for record in _records(printed):
         parts.add(record)
     if not parts.cluster:
-        raise BackendMisconfiguredError(
-            "the dump has no line for a cluster", remedy="Write it with `sacctmgr dump CLUSTER file=FILE`"
-        )
+        raise BackendMisconfiguredError("the dump has no line for a cluster", remedy=WRITE_AGAIN)
     if wanted is not None and parts.cluster.casefold() != wanted.casefold():
         raise BackendMisconfiguredError(
             f"the dump is of the cluster {parts.cluster}, not of {wanted}",
@@ -77,7 +80,7 @@ class _Dump:
         if match is None:
             raise BackendMisconfiguredError(
                 f"this line of the dump cannot be read: {readable(record[:80])!r}",
-                remedy="Write it again with `sacctmgr dump CLUSTER file=FILE`",
+                remedy=WRITE_AGAIN,
             )
         kind, name, rest = match["kind"], match["name"], match["rest"] or ""
         if kind == "Parent":
@@ -101,6 +104,7 @@ class _Dump:
             descriptions=Texts(self._texts["description"], doubtful),
             coordinators=self._coordinators if coordinators else None,
             warnings=(NOT_TOLD,),
+            whole=False,
         )
 
     def _account(self, name: str, rest: str) -> None:

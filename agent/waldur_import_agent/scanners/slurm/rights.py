@@ -8,10 +8,16 @@ import re
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
+from pathlib import Path
 
 from waldur_import_agent.scanners.base import BackendMisconfiguredError
+from waldur_import_agent.scanners.slurm.associations import ROOT
 
+SUPERUSER = "root"
+"""The user that slurmdbd itself makes and never hides from who sees all; the account root has the same name."""
 SEES_ALL = frozenset({"Operator", "Administrator"})
+HIDING = ("users", "accounts")
+"""The words of PrivateData that hide what a scan needs: associations, and the list of accounts."""
 _DBD = "SlurmDBD configuration:"
 _LINE = re.compile(r"^(\w+) *= ?(.*)$", re.MULTILINE)
 OPERATOR = (
@@ -70,7 +76,7 @@ def why_partial(config: Config, levels: dict[str, str], user: str) -> BackendMis
     tells; else the AdminLevel does.
     """
     level = levels.get(user)
-    if not config.hides_associations or level in SEES_ALL or "root" in levels:
+    if not config.hides_associations or level in SEES_ALL or SUPERUSER in levels:
         return None
     who = f"the user {user} has AdminLevel {level}" if level else f"the user {user} is not known to it"
     return BackendMisconfiguredError(
@@ -81,11 +87,25 @@ def why_partial(config: Config, levels: dict[str, str], user: str) -> BackendMis
 
 def why_accounts_partial(names: Collection[str]) -> BackendMisconfiguredError | None:
     """The error where `show account` lists a part: who sees all sees root; a coordinator only what he coordinates."""
-    if "root" in names:
+    if ROOT in names:
         return None
     return BackendMisconfiguredError(
-        f"SLURM lists only {len(names)} accounts for the agent, and root is not among them",
+        f"SLURM lists only {len(names)} accounts for the agent, and {ROOT} is not among them",
         remedy=OPERATOR.format(word="accounts"),
+    )
+
+
+def why_saved_partial(error: BackendMisconfiguredError, directory: Path) -> BackendMisconfiguredError | None:
+    """The error for saved answers where reading them gave one of rights, None where it gave another.
+
+    The user who reads them has no part in it.
+    """
+    if error.remedy not in {OPERATOR.format(word=word) for word in HIDING}:
+        return None
+    return BackendMisconfiguredError(
+        f"the saved answers in {directory} are not all of the cluster: they were saved by somebody who may not see all",
+        remedy="Save them again (`waldur-import-agent scan --save`) as a user who may see all: one with AdminLevel "
+        f"Operator or Administrator, or anybody where {' and '.join(HIDING)} are not in PrivateData of slurmdbd.conf",
     )
 
 

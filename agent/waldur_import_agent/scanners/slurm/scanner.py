@@ -18,6 +18,7 @@ from waldur_import_agent.scanners.slurm.assembly import Reading, assemble
 from waldur_import_agent.scanners.slurm.commands import Sacctmgr
 from waldur_import_agent.scanners.slurm.dump import parse_dump
 from waldur_import_agent.scanners.slurm.reading import ClusterReader, local_user
+from waldur_import_agent.scanners.slurm.rights import why_saved_partial
 from waldur_import_agent.scanners.slurm.saved import SavedAnswers, SavingAnswers
 from waldur_import_agent.scanners.slurm.settings import SlurmSettings
 
@@ -103,14 +104,26 @@ class SlurmScanner:
         if settings.from_dump is not None:
             return await asyncio.to_thread(self._dumped, settings.from_dump)
         if settings.from_files is not None:
-            return await ClusterReader(SavedAnswers(settings.from_files), settings).read()
+            return await self._saved(settings.from_files)
         if self._save_to is None:
             return await ClusterReader(Sacctmgr(settings), settings).read()
         saving = SavingAnswers(Sacctmgr(settings), self._save_to)
         reader = ClusterReader(saving, settings)
-        reading = await reader.read()
-        saving.finish(reading.cluster, reader.config.version)
+        try:
+            reading = await reader.read()
+            saving.finish(reading.cluster, reader.config.version)
+        finally:
+            saving.discard()
         return reading
+
+    async def _saved(self, directory: Path) -> Reading:
+        try:
+            return await ClusterReader(SavedAnswers(directory), self._settings).read()
+        except BackendMisconfiguredError as error:
+            partial = why_saved_partial(error, directory)
+            if partial is None:
+                raise
+            raise partial from error
 
     def _dumped(self, file: Path) -> Reading:
         try:

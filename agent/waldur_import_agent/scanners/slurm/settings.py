@@ -75,7 +75,7 @@ class SlurmSettings(ScannerSettings):
         "more than 20,000 accounts may need 300 s",
     )
     output_limit: int = Field(
-        default=256 * 1024 * 1024,
+        default=64 * 1024 * 1024,
         gt=0,
         description="how many bytes one start of sacctmgr may print; an account needs some 500",
     )

@@ -25,7 +25,7 @@ MEANING: dict[str, tuple[type[BackendError], str, str]] = {
         "not running a supported accounting_storage",
         "accounting_storage/slurmdbd",
     ),
-    "denied": (BackendMisconfiguredError, "Access/permission denied", "AdminLevel=Operator"),
+    "denied": (BackendMisconfiguredError, "Access/permission denied", "`accounts` out of PrivateData"),
     "database-down": (BackendUnavailableError, "Unable to connect to database", "slurmdbd's database"),
     "host-unresolvable": (BackendUnavailableError, "Name or service not known", "can resolve"),
     "munge-down": (BackendUnavailableError, "Munge encode failed", "Start munged"),
@@ -119,7 +119,32 @@ async def test_endless_output_is_stopped(sacctmgr: FakeSacctmgr) -> None:
     sacctmgr.behave("account-org", "exec yes 'Y or N please'")
     with pytest.raises(BackendMisconfiguredError, match="printed more than 20000 bytes") as caught:
         await scanner(sacctmgr, output_limit=20000).scan()
+    assert caught.value.remedy.startswith("Look at what it printed, it began with 'Y or N please'")
     assert "scanner.output_limit" in caught.value.remedy
+
+
+async def test_a_first_line_without_end_is_not_quoted_whole(sacctmgr: FakeSacctmgr) -> None:
+    """Nor are bytes that are no text."""
+    sacctmgr.behave("account-org", r"printf '\377'; while :; do printf xxxxxxxx; done")
+    with pytest.raises(BackendMisconfiguredError, match="printed more than 20000 bytes") as caught:
+        await scanner(sacctmgr, output_limit=20000).scan()
+    assert "\\xffxxx" in caught.value.remedy
+    assert len(caught.value.remedy) < 500
+
+
+@pytest.mark.parametrize(("kind", "shell"), [("config", "exec yes"), ("account-org", "exec yes >&2")])
+async def test_what_is_short_is_stopped_at_a_mebibyte(sacctmgr: FakeSacctmgr, kind: str, shell: str) -> None:
+    """The configuration, and whatever is written to stderr: nothing is gained by keeping more of it."""
+    sacctmgr.behave(kind, shell)
+    with pytest.raises(BackendMisconfiguredError, match="printed more than 1048576 bytes"):
+        await scanner(sacctmgr).scan()
+
+
+async def test_a_version_is_stopped_at_a_mebibyte(sacctmgr: FakeSacctmgr) -> None:
+    """The check asks for it."""
+    sacctmgr.behave("version", "exec yes")
+    (failed,) = await scanner(sacctmgr).check()
+    assert "printed more than 1048576 bytes" in failed.detail
 
 
 async def test_a_missing_program_is_a_matter_of_configuration(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from support.builders import plan_for, record
 from unit.scanners.slurm.answers import row
 from unit.scanners.slurm.fake_sacctmgr import FakeSacctmgr
 from unit.scanners.slurm.scanning import found, scan
@@ -113,6 +114,50 @@ async def test_an_account_and_a_partition(sacctmgr: FakeSacctmgr) -> None:
     assert result.excluded["hpc_awk-pipe"] == (
         "no member of it is tied to a partition, and identity is account-partition"
     )
+
+
+@pytest.mark.parametrize("parts", [("account-qos", "normal"), ("account-partition", "cpu")])
+@pytest.mark.parametrize(
+    ("accounts", "why"),
+    [
+        ({"exclude": [{"name": "^b$"}]}, "excluded by accounts.exclude[0]"),
+        (
+            {"exclude": [{"organization": "x"}]},
+            "its organization could not be read, and the settings of accounts ask for it",
+        ),
+        ({"exclude": [{"name": "^c$"}]}, "has child accounts, and accounts.select is leaf"),
+    ],
+)
+async def test_records_of_an_account_that_is_not_offered_are_kept(
+    sacctmgr: FakeSacctmgr,
+    small: Callable[..., None],
+    parts: tuple[str, str],
+    accounts: dict[str, Any],
+    why: str,
+) -> None:
+    """All of its parts, also former ones: a filter withdraws nothing. What has gone is withdrawn."""
+    identity, part = parts
+    rows = [row(name, number, 1, QOS="normal") for number, name in ((2, "a"), (3, "b"))]
+    members = [row(name, number, 1, User="u", Partition="cpu") for number, name in ((5, "a"), (6, "b"))]
+    below = [row("below", 4, 3)] if "leaf" in why else []
+    names = ("a",) if "organization" in why else ("a", "b", "below")
+    small(*rows, *below, *members, org=dict.fromkeys(names, "o"), descr=dict.fromkeys(("a", "b", "below"), "d"))
+    result = await scan(sacctmgr, identity=identity, accounts=accounts)
+    records = tuple(
+        record(backend_id, uuid=str(number) * 32)
+        for number, backend_id in enumerate((f"b,{part}", "b,former", "a,former", "gone,normal"))
+    )
+    plan = plan_for(scan=result, records=records, ignore_case=True)
+    kept = {kept.backend_id: kept.why for kept in plan.keep}
+    assert kept == {f"b,{part}": f"no longer offered: {why}", "b,former": f"no longer offered: {why}"}
+    assert [removal.record.backend_id for removal in plan.withdraw] == ["a,former", "gone,normal"]
+
+
+async def test_records_of_accounts_need_no_prefix(sacctmgr: FakeSacctmgr) -> None:
+    """Where a resource is an account, its id says it all."""
+    result = await scan(sacctmgr, accounts={"exclude": [{"name": "."}]})
+    assert result.excluded
+    assert not result.excluded_prefixes
 
 
 async def test_an_id_of_two_names_is_never_two_things(sacctmgr: FakeSacctmgr, small: Callable[..., None]) -> None:

@@ -1,5 +1,7 @@
 """What a scan makes of sacctmgr's answers."""
 
+import random
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -17,7 +19,7 @@ from waldur_import_agent.scanners.base import (
     ScannerSettings,
 )
 from waldur_import_agent.scanners.slurm import SlurmScanner
-from waldur_import_agent.scanners.slurm.reads import CONFIG, NESTED, text_read
+from waldur_import_agent.scanners.slurm.reads import CONFIG, NESTED, RECORD, text_read
 from waldur_import_agent.scanners.slurm.settings import SlurmSettings
 
 
@@ -404,7 +406,17 @@ async def test_an_account_without_its_parent_makes_the_scan_incomplete(
     assert [resource.backend_id for resource in result.resources] == ["a"]
     assert not result.complete
     assert "the associations are no whole tree: the account above b is not in sacctmgr's answer" in result.warnings
-    assert {f"account {name}: it is not below root in sacctmgr's answer" for name in "bc"} < set(result.warnings)
+    assert "2 accounts are not below root in sacctmgr's answer: b, c" in result.warnings
+
+
+async def test_many_accounts_without_their_parent_are_one_warning(
+    sacctmgr: FakeSacctmgr, small: Callable[..., None]
+) -> None:
+    """With the first few names: a log is no place for ten thousand."""
+    names = [f"a{number}" for number in range(7)]
+    small(*(row(name, number + 4, 3) for number, name in enumerate(names)), org=dict.fromkeys(names, "o"))
+    warnings = [warning for warning in (await scan(sacctmgr)).warnings if "below root" in warning]
+    assert warnings == ["7 accounts are not below root in sacctmgr's answer: a0, a1, a2, a3, a4 and 2 more"]
 
 
 async def test_the_only_cluster_needs_no_name(sacctmgr: FakeSacctmgr) -> None:
@@ -435,9 +447,29 @@ async def test_a_clusters_name_is_compared_without_case(sacctmgr: FakeSacctmgr) 
     assert (await scan(sacctmgr, cluster="TestCluster")).resources
 
 
-async def test_equal_answers_give_equal_scans(sacctmgr: FakeSacctmgr) -> None:
+@pytest.mark.parametrize("seed", range(3))
+async def test_equal_answers_give_equal_scans(sacctmgr: FakeSacctmgr, seed: int) -> None:
     """Nothing is written to Waldur only because a list came in another order."""
-    assert await scan(sacctmgr) == await scan(sacctmgr)
+    settings: dict[str, Any] = {
+        "accounts": {"select": "all"},
+        "coordinators": True,
+        "user_names": True,
+        "limits": {"source": "qos"},
+    }
+    before = await scan(sacctmgr, **settings)
+    order = random.Random(seed)
+    text = re.escape(RECORD.decode())
+    begins = {"assoc": r"\d+\|\d+\|\d+\|", "account-org": text, "account-descr": text, "user-coord": "", "qos": ""}
+    for kind, beginning in begins.items():
+        records = re.split(f"^(?={beginning}.)", sacctmgr.recorded(kind), flags=re.MULTILINE)[1:]
+        order.shuffle(records)
+        assert len(records) > 3
+        sacctmgr.answer(kind, "".join(records))
+    after = await scan(sacctmgr, **settings)
+    assert after == before
+    assert [list(resource.attributes.items()) for resource in after.resources] == [
+        list(resource.attributes.items()) for resource in before.resources
+    ]
 
 
 async def check(fake: FakeSacctmgr, **settings: Any) -> list[Check]:

@@ -14,7 +14,7 @@ def test_defaults_need_nothing() -> None:
     settings = SlurmSettings()
     assert settings.cluster is None
     assert settings.sacctmgr == Path("/usr/bin/sacctmgr")
-    assert (settings.timeout, settings.output_limit) == (120, 256 * 1024**2)
+    assert (settings.timeout, settings.output_limit) == (120, 64 * 1024**2)
     assert settings.accounts.select == "leaf"
     assert not settings.coordinators
     assert not settings.user_names
