@@ -1,13 +1,14 @@
 """The answer of `show assoc`: the accounts' rows with their places, and their members. Pure functions of bytes."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from sys import intern
 
 from waldur_import_agent.records import Limit
 from waldur_import_agent.scanners.slurm.limits import parse_limits
-from waldur_import_agent.scanners.slurm.reads import LIMITS, AssociationRead
+from waldur_import_agent.scanners.slurm.reads import FREE_TEXTS, LIMITS, MARK, AssociationRead
 from waldur_import_agent.scanners.slurm.text import UnreadableError, decode, lines, readable
 
 ROOT = "root"
@@ -41,7 +42,7 @@ class Members:
 
     def add(self, user: str, partition: str) -> None:
         """Note a member's row."""
-        self._rows += f"{user}|{partition}\n".encode("utf-8", "surrogateescape")
+        self._rows += f"{user}\0{partition}\0".encode("utf-8", "surrogateescape")
 
     def users(self) -> set[str]:
         """The names of all users, each once."""
@@ -56,42 +57,63 @@ class Members:
         return found
 
     def _pairs(self) -> Iterator[tuple[str, str]]:
-        for line in lines(bytes(self._rows)):
-            user, _, partition = decode(line).partition("|")
-            yield user, partition
+        cells = decode(bytes(self._rows)).split("\0")  # the one character that no name can hold
+        yield from zip(cells[:-1:2], cells[1::2], strict=True)
 
 
 @dataclass(slots=True)
 class ClusterRows:
-    """All rows of one cluster. `inconsistent` says what keeps them from being a tree, empty where nothing does."""
+    """All rows of one cluster. `inconsistent` says what keeps them from being a tree, empty where nothing does.
+
+    `doubts` says which rows cannot be read in exactly one way; the accounts that they may be of are `left_out` of the
+    rows. Where there are any, what is not in `rows` may be there all the same.
+    """
 
     rows: list[AccountRow] = field(default_factory=list)
     members: dict[str, Members] = field(default_factory=dict)
     inconsistent: str = ""
+    doubts: list[str] = field(default_factory=list)
+    left_out: set[str] = field(default_factory=set)
 
     @property
     def root(self) -> AccountRow | None:
         """The row of the account above all, None where it is not among them: then they are not all rows."""
         return next((row for row in self.rows if row.account == ROOT and row.parent_id == 0), None)
 
+    def leave_out(self, accounts: Collection[str]) -> None:
+        """Take out accounts that cannot be told for certain; root stays, since it is not offered."""
+        if accounts:
+            self.left_out.update(accounts)
+            self.rows = [row for row in self.rows if row.account not in accounts or row is self.root]
+
 
 def parse_associations(printed: bytes, read: AssociationRead) -> dict[str, ClusterRows]:
-    """The rows by cluster. Members' rows are counted and not kept. Raises UnreadableError."""
+    """The rows by cluster. Members' rows are counted and not kept. Raises UnreadableError.
+
+    A row is believed only where it can be cut in one way; what is wrong with the others is in `doubts`.
+    """
     clusters: dict[str, ClusterRows] = {}
     spans: dict[str, list[tuple[int, int, AccountRow]]] = {}
+    doubtful: dict[str, set[str]] = {}
     width = len(read.place)
-    for cells in _records(printed, read):
-        cluster, user, partition, share, qos, default_qos = cells[width : width + 6]
-        account = cells[-1]
+    for head, tail in _records(printed, read):
+        cluster, share = head[width : width + 2]
         rows = clusters.setdefault(cluster, ClusterRows())
+        (user, partition, qos, default_qos, account), candidates = _free_texts(tail)
+        if candidates:
+            doubtful.setdefault(cluster, set()).update(candidates)
+            rows.doubts.append(
+                f"row {head[0]} of the associations, of account {readable(account)!r}, cannot be read in exactly one "
+                "way: a name in it (user, partition, QOS or account) looks like sacctmgr's own output"
+            )
         if user:
             members = rows.members.get(account)
             if members is None:
                 members = rows.members[account] = Members()
             members.add(user, partition)
             continue
-        limits, problems = parse_limits(zip(LIMITS, cells[width + 6 : -1], strict=True))
-        place = [int(cell) for cell in cells[:width]]
+        limits, problems = parse_limits(zip(LIMITS, head[width + 2 :], strict=True))
+        place = [int(cell or 0) for cell in head[:width]]
         row = AccountRow(
             id=place[0],
             parent_id=0 if read.nested else place[1],
@@ -106,31 +128,65 @@ def parse_associations(printed: bytes, read: AssociationRead) -> dict[str, Clust
         if read.nested:
             spans.setdefault(cluster, []).append((place[1], place[2], row))
     for cluster, found in clusters.items():
+        names = doubtful.get(cluster, set()) | _doubled(found)
         if read.nested:
             found.inconsistent = _nest(spans.get(cluster, []))
-        found.inconsistent = found.inconsistent or _disorder(found)
+        found.inconsistent = found.inconsistent or _disorder(found, names)
+        found.leave_out(names)
     return clusters
 
 
 _NO_LIMITS: Mapping[str, Limit] = {}
 
 
-def _records(printed: bytes, read: AssociationRead) -> Iterator[list[str]]:
-    """The cells of each row. A row begins with the numbers of its place; any other line is part of a name."""
-    delimiters = len(read.columns) - 1
-    begins = re.compile(rb"\d+\|" * len(read.place)).match
-    record: bytes | None = None
+def _records(printed: bytes, read: AssociationRead) -> Iterator[tuple[list[str], bytes]]:
+    """Each row as the cells of its head and the rest. A line without a head belongs to a name in the line before it."""
+    place = rb"\d+\|" + rb"\d*\|" * (len(read.place) - 1)
+    cells = rb"[^|]+\|\w*\|" + rb"[^|]*\|" * len(LIMITS)
+    begins = re.compile(b"(" + place + cells + b")(.*)", re.DOTALL).fullmatch
+    head: list[str] | None = None
+    tail = b""
     for line in lines(printed):
-        if begins(line) and line.count(b"|") >= delimiters:
-            if record is not None:
-                yield decode(record).split("|", delimiters)
-            record = line
-        elif record is None:
+        match = begins(line)
+        if match is not None:
+            if head is not None:
+                yield head, tail
+            head, tail = decode(match[1][:-1]).split("|"), match[2]
+        elif head is None:
             raise UnreadableError(f"this is not an association: {readable(decode(line[:80]))!r}")
         else:
-            record += b"\n" + line
-    if record is not None:
-        yield decode(record).split("|", delimiters)
+            tail += b"\n" + line
+    if head is not None:
+        yield head, tail
+
+
+def _free_texts(tail: bytes) -> tuple[list[str], set[str]]:
+    """The free texts of a row; and, where they can be cut in other ways too, or in none, the accounts it may be of.
+
+    The first cuts that can be made and the last are the same only where there are no others. The first give the
+    shortest user, so where that is none the row may be the account's own; the last give the shortest account.
+    """
+    count = len(FREE_TEXTS)
+    first, last = tail.split(MARK, count - 1), tail.rsplit(MARK, count - 1)
+    if len(first) < count:
+        account = decode(tail).lstrip("|")
+        return ["", "", "", "", account], {account}
+    if first == last:
+        return [decode(cell) for cell in first], set()
+    ends = range(len(last[-1]), len(first[-1]) + 1)
+    accounts = {decode(tail[len(tail) - end :]) for end in ends if tail[: len(tail) - end].endswith(MARK)}
+    return [decode(cell) for cell in (*first[:-1], last[-1])], accounts
+
+
+def _doubled(found: ClusterRows) -> set[str]:
+    """Accounts with two rows of their own: SLURM has one, so another name holds what looks like the other."""
+    counts = Counter(row.account for row in found.rows)
+    names = {account for account, count in counts.items() if count > 1}
+    found.doubts += [
+        f"account {readable(name)!r} has {counts[name]} rows of its own: a name holds a line like sacctmgr's output"
+        for name in sorted(names)
+    ]
+    return names
 
 
 def _nest(spans: list[tuple[int, int, AccountRow]]) -> str:
@@ -152,8 +208,8 @@ def _nest(spans: list[tuple[int, int, AccountRow]]) -> str:
     return ""
 
 
-def _disorder(found: ClusterRows) -> str:
-    """What keeps rows with parents' ids from being one tree, or nothing."""
+def _disorder(found: ClusterRows, doubtful: Collection[str]) -> str:
+    """What keeps rows with parents' ids from being one tree, or nothing. A `doubtful` account may have members only."""
     ids = {row.id for row in found.rows}
     if len(ids) < len(found.rows):
         return "two accounts have the same id"
@@ -162,6 +218,6 @@ def _disorder(found: ClusterRows) -> str:
             return f"the account above {readable(row.account)} is not in sacctmgr's answer"
     accounts = {row.account for row in found.rows}
     for account in found.members:
-        if account not in accounts:
+        if account not in accounts and account not in doubtful:
             return f"account {readable(account)} has members, but no row of its own"
     return ""

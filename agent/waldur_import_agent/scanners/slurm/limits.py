@@ -1,7 +1,8 @@
 """Limits as sacctmgr prints them, as numbers. Pure functions."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
 from functools import cache, lru_cache
 
 from waldur_import_agent.records import Limit
@@ -13,6 +14,13 @@ _TIME = re.compile(r"(?:(?P<days>\d+)-)?(?P<hours>\d+):(?P<minutes>\d\d):(?P<sec
 _MEBIBYTE = 1 << 20
 _UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40, "P": 1 << 50, "E": 1 << 60, "?": 1 << 60}
 """Bytes of each unit that sacctmgr prints; `?` is what it prints for exa."""
+_ROUNDED = frozenset("TPE?")
+"""Units in which sacctmgr rounds."""
+
+
+class _RoundedError(ValueError):
+    """The text stands for several amounts; it says between which they are."""
+
 
 QosLimits = Mapping[str, tuple[Mapping[str, Limit], tuple[str, ...]]]
 """By the QOS's name: its limits, and what of them is unreadable."""
@@ -22,14 +30,15 @@ def parse_limits(cells: Iterable[tuple[str, str]]) -> tuple[dict[str, Limit], tu
     """The limits of (column, cell) pairs, and for each text that is none what is wrong with it; such a one is left out.
 
     Keys are like `GrpTRESMins.gres/gpu` and `MaxJobs`. Memory is in MiB (or MiB-minutes), wall time in minutes. 0
-    blocks and is kept; an empty cell is a limit that is not set. sacctmgr rounds a memory with a fraction, like
-    `1.50T`, to two digits.
+    blocks and is kept; an empty cell is a limit that is not set. A memory that sacctmgr shows rounded is left out too.
     """
     limits: dict[str, Limit] = {}
     problems = []
     for name, key, text in _single_limits(cells):
         try:
             limits[name] = _value(key, text)
+        except _RoundedError as error:
+            problems.append(f"limit {name} left out: SLURM shows it rounded: {text!r}, between {error}")
         except ValueError:
             problems.append(f"limit {name} unreadable: {text!r}")
     return limits, tuple(problems)
@@ -67,11 +76,20 @@ def _value(key: str, text: str) -> int:
 
 
 def _mebibytes(text: str) -> int:
-    """MiB of memory or burst buffer: shown as `4T`, `1.50T`, `1048577M`, `16?`, `0`; without a unit it is MiB."""
+    """MiB of memory or burst buffer: shown as `4T`, `1.50G`, `1048577M`, `16?`, `0`; without a unit it is MiB.
+
+    22.05 and 24.11 change to the next larger unit where a number's whole part can be halved 9 times: whole numbers, and
+    `.50` in G, are exact. From T on a fraction is rounded to two digits: 2621440M and 2621952M are both shown as
+    `2.50T`, 1049088M as `1.00T`. Raises _RoundedError for these, ValueError for what is no amount of memory.
+    """
     match = _TRES.fullmatch(text)
     if match is None:
         raise ValueError(text)
-    number, fraction = match["number"], match["fraction"] or ""
+    number, fraction, unit = match["number"], match["fraction"] or "", match["unit"]
+    if fraction and unit in _ROUNDED:
+        half = Decimal(5).scaleb(-len(fraction) - 1)
+        shown = Decimal(f"{number}.{fraction}")
+        raise _RoundedError(f"{shown - half}{unit} and {shown + half}{unit}")
     scale: int = 10 ** len(fraction)
     in_bytes, rest = divmod(int(number + fraction) * _UNITS[match["unit"] or "M"], scale)
     if rest or in_bytes % _MEBIBYTE:
@@ -94,11 +112,32 @@ def _is_number(text: str) -> bool:
 
 
 def parse_qos(printed: bytes) -> QosLimits:
-    """The answer of `show qos` with the columns QOS_LIMITS and Name. Raises UnreadableError."""
+    """The answer of `show qos` with the columns QOS_LIMITS and Name, which may hold all. Raises UnreadableError.
+
+    A name that is there twice, which SLURM does not allow, has no limits that could be told.
+    """
     found: dict[str, tuple[Mapping[str, Limit], tuple[str, ...]]] = {}
+    for cells in _qos_rows(printed):
+        name = cells[-1]
+        if name in found:
+            found[name] = {}, (f"no limits: SLURM seems to list the QOS {name} twice",)
+        else:
+            found[name] = parse_limits(zip(QOS_LIMITS, cells[:-1], strict=True))
+    return found
+
+
+def _qos_rows(printed: bytes) -> Iterator[list[str]]:
+    """The cells of each row. A line with fewer belongs to the name in the line before it."""
+    row: list[str] = []
     for line in lines(printed):
         cells = decode(line).split("|", len(QOS_LIMITS))
-        if len(cells) <= len(QOS_LIMITS):
+        if len(cells) > len(QOS_LIMITS):
+            if row:
+                yield row
+            row = cells
+        elif row:
+            row[-1] += f"\n{decode(line)}"
+        else:
             raise UnreadableError(f"this is not a QOS: {readable(decode(line[:80]))!r}")
-        found[cells[-1]] = parse_limits(zip(QOS_LIMITS, cells[:-1], strict=True))
-    return found
+    if row:
+        yield row

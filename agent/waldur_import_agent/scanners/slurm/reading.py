@@ -28,7 +28,7 @@ from waldur_import_agent.scanners.slurm.rights import (
 from waldur_import_agent.scanners.slurm.saved import Answers
 from waldur_import_agent.scanners.slurm.settings import SlurmSettings
 from waldur_import_agent.scanners.slurm.text import UnreadableError, decode, lines
-from waldur_import_agent.scanners.slurm.texts import Texts, parse_texts
+from waldur_import_agent.scanners.slurm.texts import Texts, parse_texts, split_texts, unmatched
 
 MAX_STARTS = 6
 """A scan starts sacctmgr at most so often, whatever the number of accounts."""
@@ -41,6 +41,7 @@ class ClusterReader:
     def __init__(self, answers: Answers, settings: SlurmSettings) -> None:
         self._answers = answers
         self._settings = settings
+        self._asked = 0
         self.config = Config("", None)
 
     async def read(self) -> Reading:
@@ -48,15 +49,15 @@ class ClusterReader:
         settings = self._settings
         self.config, levels = await self.rights()
         if settings.coordinators and not levels:
-            levels = decode(await self._answers.answer("users", reads.COORDINATORS))
+            levels = decode(await self._answer("users", reads.COORDINATORS))
         self.refuse_partial(levels)
         cluster, found, root, warnings = await self._associations()
         names = {row.account: row.account for row in found.rows}
-        organizations = await self._texts("organizations", "Org", names)
-        descriptions = await self._texts("descriptions", "Descr", names)
+        organizations, descriptions = await self._both_texts(names | {name: name for name in found.left_out})
+        warnings += _believe_less(found, names, organizations)
         qos = None
         if settings.limits.source == "qos":
-            qos = await self._parsed("show qos", parse_qos, await self._answers.answer("qos", reads.QOS))
+            qos = await self._parsed("show qos", parse_qos, await self._answer("qos", reads.QOS))
         return Reading(
             cluster=cluster,
             found=found,
@@ -70,11 +71,11 @@ class ClusterReader:
 
     async def rights(self) -> tuple[Config, str]:
         """SLURM's configuration and, only where it can hide associations, the users with their AdminLevel."""
-        config = parse_config(decode(await self._answers.answer("config", reads.CONFIG)))
+        config = parse_config(decode(await self._answer("config", reads.CONFIG)))
         if not config.hides_associations:
             return config, ""
         words = reads.COORDINATORS if self._settings.coordinators else reads.USERS
-        return config, decode(await self._answers.answer("users", words))
+        return config, decode(await self._answer("users", words))
 
     def refuse_partial(self, levels: str) -> str:
         """The local user's AdminLevel where SLURM shows him all. Raises BackendMisconfiguredError where it does not."""
@@ -110,6 +111,10 @@ class ClusterReader:
         if error is not None:
             raise error
 
+    async def _answer(self, name: str, words: tuple[str, ...]) -> bytes:
+        self._asked += 1  # the number of starts, and the same where the answers are saved ones
+        return await self._answers.answer(name, words)
+
     async def _associations(self) -> tuple[str, ClusterRows, AccountRow, tuple[str, ...]]:
         """The chosen cluster's name and rows. Where the fast read gives no tree, the careful one is asked too."""
         read = reads.association_read(self.config.version)
@@ -117,22 +122,13 @@ class ClusterReader:
         if not found.inconsistent or read == CAREFUL:
             return cluster, found, root, ()
         why = f"the fast read of the associations ({read.option}, {','.join(read.place)}) gives no tree"
-        if self._answers.starts > MAX_STARTS - self._still_needed():
-            raise BackendUnavailableError(
-                f"{why}: {found.inconsistent}",
-                remedy="It may pass; else set coordinators to false: then there is a start left for the slower read",
-            )
         warning = f"{why}: {found.inconsistent}. The slower read (wopl) is used"
         return *await self._one_cluster("associations-wopl", CAREFUL), (warning,)
-
-    def _still_needed(self) -> int:
-        """The careful read, the two texts, and the QOS where they are asked for."""
-        return 4 if self._settings.limits.source == "qos" else 3
 
     async def _one_cluster(self, name: str, read: AssociationRead) -> tuple[str, ClusterRows, AccountRow]:
         wanted = self._settings.cluster
         where = (f"cluster={wanted}",) if wanted else ()
-        answer = await self._answers.answer(name, read.words(*where))
+        answer = await self._answer(name, read.words(*where))
         clusters = await self._parsed("show assoc", lambda printed: parse_associations(printed, read), answer)
         cluster = self._choose(sorted(clusters)) if clusters else wanted or ""
         found = clusters.get(cluster, ClusterRows())
@@ -159,8 +155,16 @@ class ClusterReader:
             remedy="Set scanner.cluster to one of these, or let the agent use another slurm.conf",
         )
 
-    async def _texts(self, name: str, column: str, names: Mapping[str, str]) -> Texts:
-        answer = await self._answers.answer(name, reads.text_read(column))
+    async def _both_texts(self, names: Mapping[str, str]) -> tuple[Texts, Texts]:
+        """Organizations and descriptions: one after the other, or in one where only one start is left."""
+        left = MAX_STARTS - self._asked - (self._settings.limits.source == "qos")
+        if left > 1:
+            organizations = await self._texts("organizations", reads.text_read(reads.ORGANIZATION), names)
+            return organizations, await self._texts("descriptions", reads.text_read(reads.DESCRIPTION), names)
+        return split_texts(await self._texts("texts", reads.BOTH_TEXTS, names))
+
+    async def _texts(self, name: str, words: tuple[str, ...], names: Mapping[str, str]) -> Texts:
+        answer = await self._answer(name, words)
         texts = await self._parsed("show account", lambda printed: parse_texts(printed, names), answer)
         error = why_accounts_partial(texts.known)
         if error is not None:
@@ -172,7 +176,23 @@ class ClusterReader:
         try:
             return await asyncio.to_thread(parse, printed)
         except UnreadableError as error:
-            raise BackendUnavailableError(f"the answer of sacctmgr {what} cannot be read: {error}") from error
+            raise BackendUnavailableError(
+                f"the answer of sacctmgr {what} cannot be read: {error}",
+                remedy="Run the same command as the agent's user: nothing but its rows may be on stdout. Saved answers "
+                "of another release of the agent must be saved again",
+            ) from error
+
+
+def _believe_less(found: ClusterRows, names: Mapping[str, str], organizations: Texts) -> tuple[str, ...]:
+    """Take accounts that cannot be told for certain out of the rows, and say so; then the scan is not complete."""
+    said, apart = unmatched(names, organizations)
+    found.leave_out(apart)
+    doubts = [*found.doubts, *[said] * bool(said)]
+    if not doubts:
+        return ()
+    found.inconsistent = found.inconsistent or "some names cannot be told from sacctmgr's own output"
+    left_out = "What is uncertain is left out and nothing is withdrawn until the names in SLURM are changed"
+    return tuple(f"{doubt}. {left_out}" for doubt in doubts)
 
 
 def root_missing(cluster: str, config: Config) -> BackendError:

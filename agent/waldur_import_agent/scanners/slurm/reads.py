@@ -23,26 +23,49 @@ QOS = ("qos", "format=" + ",".join((*QOS_LIMITS, "Name")))
 
 _EMPTY_BEFORE = ("Cluster", "User", "Partition", "ParentName", "QOS", "DefaultQOS")
 _EMPTY_BETWEEN = TRES_LIMITS
+_EMPTY_BETWEEN_TEXTS = ("AdminLevel", "ControlHost", "ClusterNodes", "MaxTRESPU", "MaxTRESPA", "MinTRES")
 RECORD = b"|" * len(_EMPTY_BEFORE)
 """How a record of a text read begins."""
 SEPARATOR = b"|" * (len(_EMPTY_BETWEEN) + 1)
 """What stands in a text read between the account's name and its text."""
+TEXTS_SEPARATOR = b"|" * (len(_EMPTY_BETWEEN_TEXTS) + 1)
+"""What stands between the two texts where one read has both."""
 
 CONFIG = ("config",)
 ROOT_ACCOUNT = ("account", "where", "name=root", "format=Account")
 CLUSTERS = ("cluster", "format=Cluster")
 USERS = ("user", "format=User,AdminLevel")
-COORDINATORS = ("user", "withcoord", "format=User,AdminLevel,Coord")
+COORDINATORS = ("user", "withcoord", "format=User,AdminLevel,Coordinators")
+ORGANIZATION, DESCRIPTION = "Organization", "Description"
 
 
-def text_read(column: str) -> tuple[str, ...]:
-    """The words that read one text (`Org`, `Descr`) of every account.
+def text_read(*columns: str) -> tuple[str, ...]:
+    """The words that read a text (ORGANIZATION, DESCRIPTION) of every account.
 
     sacctmgr escapes nothing, so both a name and a text may hold its delimiter and line breaks. Columns of associations
     are empty in `show account` (22.05 and 24.11 were run; those that 22.05 shows as 0 are not used): several side by
     side make a mark of delimiters, before the name and after it, that no sensible name or text holds.
     """
-    return "account", "format=" + ",".join((*_EMPTY_BEFORE, "Account", *_EMPTY_BETWEEN, column))
+    return "account", "format=" + ",".join((*_EMPTY_BEFORE, "Account", *_EMPTY_BETWEEN, *columns))
+
+
+BOTH_TEXTS = text_read(ORGANIZATION, *_EMPTY_BETWEEN_TEXTS, DESCRIPTION)
+"""Both in one start, for when two are too many: a text that imitates a record then has no second read to show it."""
+
+FREE_TEXTS = ("User", "Partition", "QOS", "DefaultQOS", "Account")
+"""The columns of an association that may hold the delimiter and line breaks."""
+_EMPTY_BESIDE = (
+    ("Organization", "Description", "Coordinators"),
+    ("AdminLevel", "DefaultAccount", "DefaultWCKey"),
+    ("ControlHost", "ClusterNodes", "PreemptMode"),
+    ("MaxTRESPU", "MaxTRESPA", "MinTRES"),
+)
+"""Columns of accounts, users, clusters and QOS, which are empty in `show assoc` (22.05 and 24.11 were run)."""
+MARK = b"|" * (len(_EMPTY_BESIDE[0]) + 1)
+"""What stands between two free texts of an association."""
+_MARKED = tuple(
+    column for text, empty in zip(FREE_TEXTS, (*_EMPTY_BESIDE, ()), strict=True) for column in (text, *empty)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +86,13 @@ class AssociationRead:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """All columns. Account is the last: it is the only one that may hold the delimiter."""
-        return (*self.place, "Cluster", "User", "Partition", "Share", "QOS", "DefaultQOS", *LIMITS, "Account")
+        """All columns: first the `head`, then the free texts with marks of empty columns between them."""
+        return *self.head, *_MARKED
+
+    @property
+    def head(self) -> tuple[str, ...]:
+        """The columns that hold no delimiter and no line break."""
+        return *self.place, "Cluster", "Share", *LIMITS
 
     def words(self, *where: str) -> tuple[str, ...]:
         """The words after `show`. `withraw` shows a change to the inherited QOS list as such: `+low`."""

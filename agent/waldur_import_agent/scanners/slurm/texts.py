@@ -1,10 +1,10 @@
 """The answers of `show account`: one text of each account. Pure functions of bytes; see reads.text_read."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from waldur_import_agent.scanners.slurm.reads import RECORD, SEPARATOR
+from waldur_import_agent.scanners.slurm.reads import RECORD, SEPARATOR, TEXTS_SEPARATOR
 from waldur_import_agent.scanners.slurm.text import UnreadableError, decode, readable
 
 
@@ -61,6 +61,44 @@ def compared(one: Texts, other: Texts) -> Texts:
     """
     cut = {before for name, before in one.strangers.items() if name not in other.known}
     return Texts(one.known, one.doubtful | cut, one.strangers)
+
+
+def split_texts(both: Texts) -> tuple[Texts, Texts]:
+    """Organizations and descriptions, of reads.BOTH_TEXTS; in doubt where the mark between them is there twice."""
+    separator = TEXTS_SEPARATOR.decode()
+    organizations: dict[str, str] = {}
+    descriptions: dict[str, str] = {}
+    doubtful = set(both.doubtful)
+    for name, text in both.known.items():
+        organizations[name], _, descriptions[name] = text.partition(separator)
+        if text.rpartition(separator) != text.partition(separator) or separator not in text:
+            doubtful.add(name)
+    doubt = frozenset(doubtful)
+    return Texts(organizations, doubt, both.strangers), Texts(descriptions, doubt, both.strangers)
+
+
+def unmatched(names: Collection[str], texts: Texts) -> tuple[str, set[str]]:
+    """What is wrong where `show account` knows other names than the associations (`names`), and accounts not to offer.
+
+    Accounts of another cluster, or made or removed meanwhile, are in one of the two only. Where both have a name that
+    the other lacks, one account may have been read as two, or two of 24.11 as one.
+    """
+    missing = sorted(name for name in names if name not in texts.known)
+    if not missing or not texts.strangers:
+        return "", set()
+    strangers = sorted(texts.strangers)
+    said = (
+        f"associations name accounts that `show account` does not list ({_shown(missing)}), and it lists others "
+        f"without an association ({_shown(strangers)}): one may be a part of the other's name"
+    )
+    both = {*missing, *strangers}
+    parts = any(name[:end] in both for name in both for end, character in enumerate(name) if character == "\n")
+    return said, set(missing) if parts else set()
+
+
+def _shown(names: list[str]) -> str:
+    """A few of the names; some hold line breaks."""
+    return ", ".join(repr(readable(name))[:80] for name in names[:3]) + (", ..." if len(names) > 3 else "")  # noqa: PLR2004 - a few
 
 
 def _records(printed: bytes) -> Iterator[bytes]:

@@ -18,8 +18,9 @@ case "$*" in
     *'show assoc wopi '*) kind=assoc-all-clusters ;;
     *'show assoc wopl '*' cluster='*) kind=assoc-wopl ;;
     *'show account where name=root '*) kind=root-account ;;
-    *'show account '*,Org) kind=account-org ;;
-    *'show account '*,Descr) kind=account-descr ;;
+    *'show account '*,Organization) kind=account-org ;;
+    *'show account '*,AdminLevel*,Description) kind=account-texts ;;
+    *'show account '*,Description) kind=account-descr ;;
     *'show user withcoord '*) kind=user-coord ;;
     *'show user '*) kind=user ;;
     *'show qos '*) kind=qos ;;

@@ -52,6 +52,91 @@ def test_account_names_may_hold_the_delimiter_and_line_breaks() -> None:
     assert [each.account for each in found.rows] == names
 
 
+@pytest.mark.parametrize("column", ["User", "Partition", "QOS", "DefaultQOS"])
+@pytest.mark.parametrize("name", ["a|b", "a\nb", "a||b", "1|2\n3|4||5", "normal,a|b\n", "\n"])
+def test_every_other_name_may_hold_them_too(column: str, name: str) -> None:
+    """Limits stay with their account, and neither this row nor those around it are harmed."""
+    user = {"User": name} if column == "User" else {"User": "u", column: name}
+    found = parse(
+        row("root", 1, 0), row("before", 2, 1, MaxJobs="1"), row("alloc", 3, 1, GrpTRESMins="cpu=64", QOS="normal"),
+        row("alloc", 4, 3, **user), row("own", 5, 1, MaxJobs="2", **({} if column in user else {column: name})),
+        row("after", 6, 1, MaxJobs="3"),
+    )  # fmt: skip
+    assert [each.account for each in found.rows] == ["root", "before", "alloc", "own", "after"]
+    assert [dict(each.limits) for each in found.rows[1:]] == [
+        {"MaxJobs": 1}, {"GrpTRESMins.cpu": 64}, {"MaxJobs": 2}, {"MaxJobs": 3},
+    ]  # fmt: skip
+    assert found.members["alloc"].users() == {user["User"]}
+    assert found.members["alloc"].partitions() == ({name: {"u"}} if column == "Partition" else {})
+    assert not found.doubts
+    assert not found.inconsistent
+
+
+def test_a_qos_with_the_delimiter_is_read_whole() -> None:
+    """On the account's own row, where it decides what holds."""
+    alloc = parse(row("root", 1, 0), row("alloc", 2, 1, QOS="normal,a|b", DefaultQOS="a|b")).rows[1]
+    assert (alloc.account, alloc.qos, alloc.default_qos) == ("alloc", "normal,a|b", "a|b")
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        {"User": "u|"},
+        {"User": "u", "QOS": "|q"},
+        {"User": "u", "Partition": "|"},
+        {"QOS": "a|"},
+        {"QOS": "a|||||||||b"},
+        {"User": "|"},
+    ],
+)
+@pytest.mark.parametrize("read", [FAST, NESTED])
+def test_a_row_that_reads_in_two_ways_leaves_its_account_out(cells: dict[str, str], read: AssociationRead) -> None:
+    """It is said, those around are unharmed, and what is below is not given to the account above."""
+    places = {"root": (1, 0), "alloc": (2, 1), "child": (3, 2), "b": (4, 1)}
+    if read.nested:
+        places = {"root": (1, 1, 20), "alloc": (2, 2, 9), "child": (3, 3, 4), "b": (4, 10, 11)}
+    mine = (5, 5, 6) if read.nested else (5, 2)
+    rows = {name: row(name, *place, read=read) for name, place in places.items()}
+    if "User" in cells:
+        rows["user"] = row("alloc", *mine, read=read, **cells)
+    else:
+        rows["alloc"] = row("alloc", *places["alloc"], read=read, **cells)
+    found = parse(*rows.values(), read=read)
+    assert [each.account for each in found.rows] == ["root", "child", "b"]
+    assert found.rows[1].parent_id == 2
+    assert "of account 'alloc', cannot be read in exactly one way" in found.doubts[0]
+    assert "alloc" in found.left_out
+    assert not found.inconsistent
+
+
+def test_a_row_without_its_marks_is_told_and_the_rest_is_read() -> None:
+    """The head of one and no more: a doubt, not the end of the scan."""
+    broken = row("alloc", 3, 1).replace("||alloc", "alloc")
+    found = parse(row("root", 1, 0), row("a", 2, 1), broken, row("b", 4, 1))
+    assert [each.account for each in found.rows] == ["root", "a", "b"]
+    assert "'alloc'" in found.doubts[0]
+
+
+def test_an_account_with_two_rows_of_its_own_is_left_out() -> None:
+    """One of them is part of a name: nobody knows which has the right limits."""
+    forged = row("victim", 9, 1, MaxJobs="99").rstrip("\n")
+    found = parse(row("root", 1, 0), row("victim", 2, 1, MaxJobs="1"), row(f"x\n{forged}", 3, 1), row("b", 4, 1))
+    assert [each.account for each in found.rows] == ["root", "x", "b"]
+    assert found.doubts == ["account 'victim' has 2 rows of its own: a name holds a line like sacctmgr's output"]
+    root = parse(row("root", 1, 0, QOS="a|"), row("b", 4, 1))
+    assert [each.account for each in root.rows] == ["root", "b"]
+    assert root.doubts
+
+
+@pytest.mark.parametrize("place", [("", ""), ("0", "0")])
+def test_empty_places_are_no_tree(place: tuple[str, str]) -> None:
+    """An older sacctmgr with a newer slurmdbd prints them so; root is known all the same."""
+    cells = dict(zip(("LFT", "RGT"), place, strict=True))
+    found = parse(*(nested(name, number, 0, 0, **cells) for number, name in ((1, "root"), (2, "a"))), read=NESTED)
+    assert found.root is not None
+    assert found.inconsistent
+
+
 def test_what_is_not_an_association_is_refused() -> None:
     """Text before the first row means that it is not the answer that was asked for."""
     with pytest.raises(UnreadableError, match=r"this is not an association: 'Are you sure"):

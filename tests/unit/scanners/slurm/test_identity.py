@@ -27,7 +27,7 @@ GPU_LONG = {
 
 async def test_limits_of_the_accounts_own_default_qos(sacctmgr: FakeSacctmgr) -> None:
     """In the same names and units as an account's; those on the account's row are not mixed in."""
-    sacctmgr.answer("assoc", sacctmgr.recorded("assoc").replace("|gpu-long,high,normal|high|", "|high|gpu-long|"))
+    sacctmgr.answer("assoc", sacctmgr.recorded("assoc").replace("|gpu-long,high,normal||||high|", "|high||||gpu-long|"))
     accounts = await found(sacctmgr, limits={"source": "qos"})
     assert accounts["hpc_awk-qos"].limits == GPU_LONG
     assert not accounts["hpc_awk-qos"].problems

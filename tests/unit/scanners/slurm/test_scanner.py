@@ -3,24 +3,26 @@
 import random
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from unit.scanners.slurm.answers import record, row, texts
+from unit.scanners.slurm.answers import CLUSTER, both, record, row, texts
 from unit.scanners.slurm.fake_sacctmgr import RECORDED, FakeSacctmgr
 from unit.scanners.slurm.scanning import found, scan
 from waldur_import_agent.records import Scan
 from waldur_import_agent.scanners.base import (
     BackendMisconfiguredError,
-    BackendUnavailableError,
     Check,
     CheckStatus,
     ScannerSettings,
 )
 from waldur_import_agent.scanners.slurm import SlurmScanner
-from waldur_import_agent.scanners.slurm.reads import CONFIG, NESTED, RECORD, text_read
+from waldur_import_agent.scanners.slurm.associations import parse_associations
+from waldur_import_agent.scanners.slurm.reads import CONFIG, DESCRIPTION, NESTED, ORGANIZATION, RECORD, text_read
 from waldur_import_agent.scanners.slurm.settings import SlurmSettings
+from waldur_import_agent.scanners.slurm.texts import parse_texts
 
 
 async def test_an_account_is_found_with_all_that_is_its_own(sacctmgr: FakeSacctmgr) -> None:
@@ -158,7 +160,8 @@ async def test_four_starts_and_no_more(sacctmgr: FakeSacctmgr) -> None:
     await scan(sacctmgr)
     shown = [start.removeprefix("-i -n -P -r show ") for start in sacctmgr.starts]
     assert shown == [
-        " ".join(words) for words in (CONFIG, NESTED.words("cluster=testcluster"), text_read("Org"), text_read("Descr"))
+        " ".join(words)
+        for words in (CONFIG, NESTED.words("cluster=testcluster"), text_read(ORGANIZATION), text_read(DESCRIPTION))
     ]
 
 
@@ -276,6 +279,52 @@ async def test_a_doubtful_text_is_left_out_with_a_problem(sacctmgr: FakeSacctmgr
         assert resource.problems[0].startswith("description unreadable: ")
 
 
+async def test_a_name_that_looks_like_a_row_makes_the_scan_incomplete(
+    sacctmgr: FakeSacctmgr, small: Callable[..., None]
+) -> None:
+    """What `show account` does not list is not offered where that list has a name that begins with it."""
+    forged = row("forged", 77, 1, GrpTRESMins="cpu=7").rstrip("\n")
+    small(row("a", 2, 1), row(f"x\n{forged}", 3, 1), org={"a": "o", f"x\n{forged}": "o"})
+    result = await scan(sacctmgr)
+    assert [resource.backend_id for resource in result.resources] == ["a"]
+    assert not result.complete
+    assert "`show account` does not list ('forged', 'x'), and it lists others" in result.warnings[0]
+    assert "('x\\n77|1|testcluster" in result.warnings[0]
+
+
+async def test_a_line_that_is_no_row_does_not_end_the_scan(sacctmgr: FakeSacctmgr, small: Callable[..., None]) -> None:
+    """The account before it is left out, the others are offered, and nothing is withdrawn."""
+    small(row("a", 2, 1), row("b", 3, 1), "slurm: some notice\n", row("c", 4, 1), org=dict.fromkeys("abc", "o"))
+    result = await scan(sacctmgr)
+    assert [resource.backend_id for resource in result.resources] == ["a", "c"]
+    assert not result.complete
+    assert "('b\\nslurm: some notice'), and it lists others without an association ('b')" in result.warnings[0]
+
+
+async def test_lists_that_do_not_match_make_the_scan_incomplete(
+    sacctmgr: FakeSacctmgr, small: Callable[..., None]
+) -> None:
+    """An account without its line, and a line without its account: both are named, and nothing is withdrawn."""
+    small(row("a", 2, 1), row("new", 3, 1), org={"a": "o", "old": "o"})
+    result = await scan(sacctmgr)
+    assert [resource.backend_id for resource in result.resources] == ["a", "new"]
+    assert not result.complete
+    assert "('new'), and it lists others without an association ('old')" in result.warnings[0]
+
+
+async def test_a_row_that_reads_in_two_ways_makes_the_scan_incomplete(
+    sacctmgr: FakeSacctmgr, small: Callable[..., None]
+) -> None:
+    """Its account is left out with a warning that says what to do; it is not taken for one that is elsewhere."""
+    small(row("a", 2, 1), row("b", 3, 1), row("b", 4, 3, User="u|"), org={"a": "o", "b": "o"})
+    result = await scan(sacctmgr)
+    assert [resource.backend_id for resource in result.resources] == ["a"]
+    assert not result.complete
+    assert not result.absent
+    assert result.warnings[0].startswith("row 4 of the associations, of account 'b', cannot be read in exactly one way")
+    assert "until the names in SLURM are changed" in result.warnings[0]
+
+
 async def test_a_condition_on_an_unreadable_organization_offers_nothing(
     sacctmgr: FakeSacctmgr, small: Callable[..., None]
 ) -> None:
@@ -374,13 +423,31 @@ async def test_a_fast_read_that_gives_no_tree_is_made_again_the_slow_way(sacctmg
     assert len(sacctmgr.starts) == 4 + 5
 
 
-async def test_a_fast_read_that_gives_no_tree_fails_where_no_start_is_left(sacctmgr: FakeSacctmgr) -> None:
-    """Never a seventh."""
-    sacctmgr.answer("assoc", sacctmgr.recorded("assoc").replace("1|1|186|", "1|1|18|"))
-    with pytest.raises(BackendUnavailableError, match="gives no tree") as caught:
-        await scan(sacctmgr, coordinators=True, limits={"source": "qos"})
-    assert "coordinators" in caught.value.remedy
-    assert (await scan(sacctmgr, limits={"source": "qos"})).complete
+async def test_a_fast_read_that_gives_no_tree_is_made_again_within_six_starts(
+    sacctmgr: FakeSacctmgr, tmp_path: Path
+) -> None:
+    """Where everything is asked for and everything hidden, both texts come in one read: the result is the same."""
+    sacctmgr.private("users,accounts")
+    settings = {"coordinators": True, "limits": {"source": "qos"}}
+    wanted = await scan(sacctmgr, **settings)
+    rows = sacctmgr.recorded("assoc").splitlines(keepends=True)
+    empty = [re.sub(r"^(\d+)\|\d+\|\d+\|", r"\1|||", line) for line in rows]  # as an older sacctmgr prints them
+    sacctmgr.answer("assoc", "".join(empty))
+    names = {row.account: row.account for row in parse_associations("".join(rows).encode(), NESTED)[CLUSTER].rows}
+    org, descr = (parse_texts(sacctmgr.recorded(f"account-{kind}").encode(), names) for kind in ("org", "descr"))
+    sacctmgr.answer(
+        "account-texts", "".join(record(name, both(org.known[name], descr.known[name])) for name in org.known)
+    )
+    before = len(sacctmgr.starts)
+    async with SlurmScanner(
+        SlurmSettings.model_validate({"cluster": CLUSTER, "sacctmgr": sacctmgr.program, **settings})
+    ) as scanner:
+        scanner.save_answers(tmp_path / "saved")
+        result = await scanner.scan()
+    assert (result.resources, result.absent, result.complete) == (wanted.resources, wanted.absent, True)
+    assert len(sacctmgr.starts) == before + 6
+    assert "gives no tree" in result.warnings[0]
+    assert await scan(sacctmgr, from_files=tmp_path / "saved", **settings) == result
 
 
 @pytest.mark.parametrize(

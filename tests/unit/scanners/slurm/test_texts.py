@@ -2,9 +2,9 @@
 
 import pytest
 
-from unit.scanners.slurm.answers import record
+from unit.scanners.slurm.answers import both, record
 from waldur_import_agent.scanners.slurm.text import UnreadableError, is_valid, readable
-from waldur_import_agent.scanners.slurm.texts import Texts, compared, parse_texts
+from waldur_import_agent.scanners.slurm.texts import Texts, compared, parse_texts, split_texts
 
 
 def parse(printed: str, *names: str) -> Texts:
@@ -72,6 +72,15 @@ def test_what_only_one_of_two_reads_has_makes_the_text_before_it_doubtful() -> N
     assert compared(one, other).doubtful == {"a"}
     assert not compared(other, one).doubtful
     assert not compared(one, one).doubtful
+
+
+def test_both_texts_come_out_of_one_read() -> None:
+    """Exactly, but where a text holds the mark between them, or lacks it: then the two are in doubt."""
+    lines = {"a": both("o|p\n", "d||x"), "b": both("o", "d") + both("", "e"), "c": both("o|", "d"), "e": "no mark"}
+    printed = "".join(record(name, text) for name, text in lines.items())
+    organizations, descriptions = split_texts(parse(printed, *lines))
+    assert (organizations.known["a"], descriptions.known["a"]) == ("o|p\n", "d||x")
+    assert organizations.doubtful == descriptions.doubtful == {"b", "c", "e"}
 
 
 def test_what_is_no_record_is_refused() -> None:
