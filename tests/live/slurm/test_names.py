@@ -1,7 +1,5 @@
 """Names that look like sacctmgr's own output, on real daemons: SLURM accepts them and escapes nothing."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from live.slurm.conftest import Backend
@@ -13,7 +11,7 @@ MEMORY = {"m-t": "2621440M", "m-over-t": "2621952M", "m-one-t": "1049088M", "m-g
 
 
 @pytest.fixture
-def awkward(slurm_lab: SlurmLab) -> Iterator[SlurmLab]:
+def awkward(slurm_lab: SlurmLab) -> SlurmLab:
     """An account with limits, and around it QOS, users and a partition with the delimiter and line breaks."""
     slurm_lab.seed(12)
     for qos in ("a|b", "two\nlines"):
@@ -23,8 +21,7 @@ def awkward(slurm_lab: SlurmLab) -> Iterator[SlurmLab]:
         slurm_lab.sacctmgr("modify", "account", account, "set", "GrpTRESMins=cpu=64", "qos=normal,a|b,two\nlines")
     for words in (["u|x"], ["u\nx"], ["plain", "partition=p|q"]):
         slurm_lab.sacctmgr("add", "user", words[0], "account=alloc", "cluster=testcluster", *words[1:])
-    yield slurm_lab
-    slurm_lab.seed(12)
+    return slurm_lab
 
 
 async def test_delimiters_and_line_breaks_in_any_name(awkward: SlurmLab, backend: Backend) -> None:
