@@ -151,7 +151,7 @@ def as_user(user: str) -> list[str]:
 
 @contextlib.contextmanager
 def running_lab(release: str) -> Iterator[SlurmLab]:
-    """A stack of its own for this session, wiped at the end; another session in this checkout waits for its turn."""
+    """A stack of its own for a test run, wiped at the end; another run in this checkout waits for its turn."""
     LAB.mkdir(exist_ok=True)
     before = dict(os.environ)
     with (LAB / "slurm.lock").open("w") as lock:
