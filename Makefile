@@ -30,7 +30,7 @@ imports: $(STAMP)
 	$(BIN)/lint-imports
 
 unit: $(STAMP)
-	$(BIN)/pytest -n 2 --cov --cov-report=term tests --ignore=tests/live
+	$(BIN)/pytest -n 2 --dist worksteal --cov --cov-report=term tests --ignore=tests/live
 
 test-live: test-live-slurm  ## all live suites
 
