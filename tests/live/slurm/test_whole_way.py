@@ -16,6 +16,8 @@ ACCOUNTS = 1281
 UNPLACEABLE = 300
 CPU_MINUTES = 60
 """Minutes of a core in one unit of the offering's component: core hours."""
+ON_ONE_RELEASE = pytest.mark.parametrize("slurm_lab", ["22.05"], indirect=True)
+"""SLURM's part is one read like any other, which the other release's tests prove."""
 LIMIT = 600.0
 """Seconds that one command may take: a thousand imports, each with its looks before and after."""
 
@@ -36,6 +38,7 @@ def parents_of_exactly(count: int, sizes: Counter[str]) -> frozenset[str]:
     return frozenset(reached[count])
 
 
+@ON_ONE_RELEASE
 @pytest.mark.parametrize("with_directory", [False, True], ids=["sees the projects", "sees no project"])
 async def test_from_accounts_to_resources(tmp_path: Path, manifest: dict[str, Any], *, with_directory: bool) -> None:
     """Done with reasons, worksheet filled, all placed, import killed and run again, nothing left to report."""
