@@ -295,13 +295,13 @@ def test_a_missing_configuration_is_told_with_what_writes_one(directory: Path) -
     with pytest.raises(
         ConfigurationError, match=r"nothing\.yaml: this file does not exist. `waldur-import-agent config"
     ):
-        load_configuration(directory / "nothing.yaml", lambda _: type(None), {})  # type: ignore[arg-type,return-value]
+        load_configuration(directory / "nothing.yaml", lambda _: type(None), {})  # type: ignore[arg-type,return-value]  # never called: there is no file
 
 
 def test_a_configuration_that_cannot_be_read_is_told_with_the_reason(directory: Path) -> None:
     """A directory here; a missing permission reads alike."""
     with pytest.raises(ConfigurationError, match="this file cannot be read: Is a directory"):
-        load_configuration(directory, lambda _: type(None), {})  # type: ignore[arg-type,return-value]
+        load_configuration(directory, lambda _: type(None), {})  # type: ignore[arg-type,return-value]  # never called: there is no file
 
 
 def test_a_token_file_that_everybody_can_read_is_a_warning(load: Load, directory: Path) -> None:
