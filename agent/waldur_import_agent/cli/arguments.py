@@ -35,7 +35,7 @@ def add_offering(parser: argparse.ArgumentParser) -> None:
 
 def seconds(text: str) -> float:
     """A duration like 90s, 2h or 1d, in seconds. Raises argparse.ArgumentTypeError."""
-    from waldur_import_agent.settings.models import parse_duration
+    from waldur_import_agent.settings.values import parse_duration
 
     try:
         return float(parse_duration(text))

@@ -11,7 +11,8 @@ from waldur_import_agent.errors import UsageError
 from waldur_import_agent.log import configure_logging, get_logger
 from waldur_import_agent.redactor import Redactor
 from waldur_import_agent.settings.load import Configuration
-from waldur_import_agent.settings.models import OfferingSettings, Waldur, parse_uuid
+from waldur_import_agent.settings.models import OfferingSettings, Waldur
+from waldur_import_agent.settings.values import parse_uuid
 from waldur_import_agent.waldur.client import WaldurClient
 from waldur_import_agent.waldur.effort import Effort
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from waldur_import_agent.errors import ConfigurationError
 from waldur_import_agent.placement.table import read_table, write_table
 from waldur_import_agent.records import Project
-from waldur_import_agent.settings.models import parse_uuid
+from waldur_import_agent.settings.values import parse_uuid
 from waldur_import_agent.system import modified
 
 COLUMNS = ("uuid", "slug", "backend_id", "name", "customer")

@@ -7,8 +7,8 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
-from waldur_import_agent.settings.models import InputFile
 from waldur_import_agent.settings.problems import Location
+from waldur_import_agent.settings.values import InputFile
 
 
 def alternatives(annotation: Any) -> Iterator[Any]:

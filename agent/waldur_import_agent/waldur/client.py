@@ -14,7 +14,7 @@ import httpx
 from pydantic import ValidationError
 
 from waldur_import_agent.settings import models as settings_models
-from waldur_import_agent.settings.models import parse_uuid
+from waldur_import_agent.settings.values import parse_uuid
 from waldur_import_agent.waldur.auth import TokenSource
 from waldur_import_agent.waldur.errors import WaldurUndecodableError
 from waldur_import_agent.waldur.models import (

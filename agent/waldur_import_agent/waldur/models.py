@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 
-from waldur_import_agent.settings.models import HexUuid, parse_uuid
+from waldur_import_agent.settings.values import HexUuid, parse_uuid
 
 
 class RequestState(StrEnum):

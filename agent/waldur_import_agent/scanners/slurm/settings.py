@@ -6,7 +6,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from waldur_import_agent.scanners.base import ScannerSettings
-from waldur_import_agent.settings.models import Duration, Pattern
+from waldur_import_agent.settings.values import Duration, Pattern
 
 
 class Condition(ScannerSettings):
