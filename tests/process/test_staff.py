@@ -86,6 +86,23 @@ async def test_confirmation_on_a_terminal(reported: Station, *, answer: str, cod
     assert (ended.code, len(imported(reported))) == (code, count)
 
 
+async def test_json_is_asked_for_after_a_preview_too(reported: Station) -> None:
+    """Who is asked has seen what it is about, on stderr; stdout has JSON and nothing else."""
+    ours, theirs = pty.openpty()
+    try:
+        token = ("--token-file", str(reported.staff_token))
+        process = await reported.start(
+            "records", "import", "--plan", "Standard", *token, "--select", "hpc_07", "-o", "json", stdin=theirs
+        )
+        os.write(ours, b"y\n")
+        ended = await reported.end(process)
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    assert ended.err.index("To become resources of SLURM cluster") < ended.err.index("[y/N]")
+    assert [result["outcome"] for result in ended.json()["results"]] == ["imported"]
+
+
 async def test_selected_records_only(reported: Station) -> None:
     """By a pattern, or by the ids in a file, such as the list that `records list` wrote."""
     assert (await importing(reported, "--yes", "--select", "hpc_0*")).code == ExitCode.OK
@@ -101,6 +118,20 @@ async def test_selected_records_only(reported: Station) -> None:
     assert ended.code == ExitCode.FAILED
     assert "no record has this id" in ended.out
     assert len(imported(reported)) == 21
+
+
+async def test_selection_that_means_nothing(reported: Station) -> None:
+    """A pattern or a file that names nothing is wrong usage, and some of what there is is named."""
+    ended = await importing(reported, "--yes", "--select", "hcp_*")
+    assert ended.code == ExitCode.USAGE
+    assert "'hcp_*' names none" in ended.err
+    assert "hpc_00, hpc_01" in ended.err
+    assert "and 50 more" in ended.err
+    (reported.directory / "ids").write_text("hcp_1\n")
+    ended = await importing(reported, "--yes", "--from", str(reported.directory / "ids"))
+    assert (ended.code, "first id is 'hcp_1'" in ended.err) == (ExitCode.USAGE, True)
+    assert (await importing(reported, "--yes", "--select", "HPC_01")).code == ExitCode.OK
+    assert (await importing(reported, "--yes", "--select", "HPC_01")).code == ExitCode.OK, "safe to run again"
 
 
 async def test_wrong_plan_and_wrong_token(reported: Station) -> None:
@@ -121,6 +152,36 @@ async def test_metadata_are_kept_where_asked_for(reported: Station) -> None:
     (resource,) = reported.sandbox.resources.values()
     assert resource.backend_metadata["parent"] == "hpc_alpha"
     assert not {"limits", "import_agent"} & set(resource.backend_metadata)
+
+
+async def test_metadata_after_an_interruption(reported: Station) -> None:
+    """A second run of the same command sets what the first one could not; a third has nothing to do."""
+    reported.sandbox.faults.append(
+        Fault(requests_to("POST", "set_backend_metadata"), Answer(403, {"detail": "No."}), times=1)
+    )
+    ended = await importing(reported, "--yes", "--metadata", "--select", "hpc_0[01]")
+    assert ended.code == ExitCode.FAILED
+    ended = await importing(reported, "--yes", "--metadata", "--select", "hpc_0[01]")
+    assert ended.code == ExitCode.OK, ended.err
+    assert "1 metadata set" in ended.err
+    assert "parent" in ended.out
+    assert all(resource.backend_metadata for resource in reported.sandbox.resources.values())
+    ended = await importing(reported, "--yes", "--metadata", "--select", "hpc_0[01]")
+    assert (ended.code, ended.out) == (ExitCode.OK, "")
+
+
+async def test_rules_of_uniqueness_are_told_before_waldur_applies_them(reported: Station) -> None:
+    """What the preview refuses Waldur refuses too: an id that a terminated resource of the provider has."""
+    reported.offering.backend_id_rules = {"uniqueness": {"scope": "service_provider"}}
+    sibling = reported.sandbox.add_offering("Old cluster")
+    alpha = next(iter(reported.sandbox.projects.values()))
+    old = reported.sandbox.add_resource(sibling, alpha, "hpc_07", state="Terminated")
+    ended = await importing(reported, "--yes", "--select", "hpc_0[67]")
+    assert ended.code == ExitCode.FAILED
+    assert f"{old.uuid}" in ended.out
+    assert "1 refused" in ended.err
+    live = [resource.backend_id for resource in reported.sandbox.resources.values() if resource.state == "OK"]
+    assert live == ["hpc_06"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
     from waldur_import_agent.fulfilment.survey import Progress
@@ -39,14 +39,17 @@ def short(text: str) -> str:
     return text if len(text) <= SHORT else f"{text[:half]}…{text[-half:]}"
 
 
-def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """A table on stdout; as wide as the terminal, or PIPED_WIDTH where stdout is none."""
+def print_table(
+    title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], *, stream: TextIO | None = None
+) -> None:
+    """A table on stdout, or on `stream`; as wide as the terminal, or PIPED_WIDTH where it is none."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else PIPED_WIDTH)
+    target = stream or sys.stdout
+    console = Console(highlight=False, file=target, width=None if target.isatty() else PIPED_WIDTH)
     table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
     for column in columns:
         table.add_column(column, overflow="fold")
@@ -55,7 +58,7 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[obje
     with console.capture() as captured:
         console.print(table)
     for line in captured.get().splitlines():
-        print(line.rstrip())
+        print(line.rstrip(), file=target)
 
 
 def print_json(value: object) -> None:

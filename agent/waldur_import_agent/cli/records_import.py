@@ -1,6 +1,7 @@
 """`records import`: staff make marketplace resources of records, after having seen what becomes what."""
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,16 +11,12 @@ from waldur_import_agent.errors import AgentError, ExitCode
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from waldur_import_agent.fulfilment.survey import Progress
-    from waldur_import_agent.importing import ImportPlan, Result
+    from waldur_import_agent.importing import ImportNotes, ImportPlan, Result
     from waldur_import_agent.redactor import Redactor
     from waldur_import_agent.settings.models import OfferingSettings, Waldur
     from waldur_import_agent.waldur.client import WaldurClient
     from waldur_import_agent.waldur.effort import Effort
-
-PREVIEW_COLUMNS = ("id", "becomes", "project", "limits", "reported", "to know")
-LEFT_COLUMNS = ("id", "why it is left")
-RESULT_COLUMNS = ("id", "result", "resource", "why")
+    from waldur_import_agent.waldur.models import ProviderOffering, ResourceDetails
 
 
 class NotStaffError(AgentError):
@@ -71,45 +68,63 @@ def run(args: argparse.Namespace) -> int:
 
     from waldur_import_agent.cli import output, session
     from waldur_import_agent.cli.confirm import confirm
+    from waldur_import_agent.cli.import_tables import print_preview, print_results
+    from waldur_import_agent.importing import ImportNotes
 
     configuration, redact = session.start(args)
     offering = session.choose_offering(configuration, args.offering)
     settings = session.with_staff_token(configuration.settings.waldur, args.token_file)
-    plan = _preview(args, settings, offering, redact)
+    notes = ImportNotes(configuration.settings.state_dir, offering.uuid)
+    plan = _preview(args, settings, offering, redact, notes)
+    to_do = bool(plan.imports or plan.metadata) and not args.dry_run
     if args.output == "table":
-        _print_preview(plan)
+        print_preview(plan)
+    elif to_do and not args.yes:
+        print_preview(plan, stream=sys.stderr)  # nobody is to say yes to what was not seen
     results: list[Result] = []
     code, ended_by = ExitCode.FAILED if plan.refused else ExitCode.OK, None
-    if plan.imports and not args.dry_run:
-        question = f"Import {_count(len(plan.imports))} into {plan.offering.name} with the plan {plan.plan.name}?"
-        if not confirm(question, yes=args.yes):
+    if to_do:
+        if not confirm(_question(plan), yes=args.yes):
             output.say("Nothing was imported.")
             return ExitCode.LEFT
-        with output.progress() as progress:
-            results, ended_by = asyncio.run(_carry_out(args, settings, redact, progress, plan))
+        results, ended_by = asyncio.run(_carry_out(args, settings, redact, plan, notes))
         code = _exit_code(results, ended_by, code)
     if args.output == "json":
         output.print_json(_as_json(plan, results, dry_run=args.dry_run))
     elif results:
-        _print_results(results)
+        print_results(results)
     if ended_by is not None:
         output.say(f"Ended early: {redact(str(ended_by))}")
     output.say(_next(args, plan, code))
     return code
 
 
+def _question(plan: "ImportPlan") -> str:
+    from waldur_import_agent.cli.import_tables import count
+
+    if not plan.imports:
+        return f"Set the metadata of {len(plan.metadata)} resources of {plan.offering.name}?"
+    return f"Import {count(len(plan.imports))} into {plan.offering.name} with the plan {plan.plan.name}?"
+
+
 def _preview(
-    args: argparse.Namespace, settings: "Waldur", offering: "OfferingSettings", redact: "Redactor"
+    args: argparse.Namespace,
+    settings: "Waldur",
+    offering: "OfferingSettings",
+    redact: "Redactor",
+    notes: "ImportNotes",
 ) -> "ImportPlan":
-    """What the import would do: read with a client that cannot write. Raises NotStaffError or UsageError."""
+    """What the import would do: read with a client that cannot write. Raises NotStaffError, UsageError, StateError."""
+    from dataclasses import replace
+
     from waldur_import_agent.cli import session
     from waldur_import_agent.cli.records import list_records
-    from waldur_import_agent.importing import Selection, choose_plan, make_import_plan, read_ids
+    from waldur_import_agent.importing import Chosen, choose_plan, make_import_plan, metadata_changes, read_ids
     from waldur_import_agent.scanners.registry import scanner_class
-    from waldur_import_agent.waldur.listing import read_whole
 
+    ignore_case = scanner_class(offering.scanner["type"]).ids_ignore_case
     ids = None if args.ids is None else read_ids(args.ids)
-    selected = Selection(backend_id=args.select or "")
+    chosen = Chosen(args.select or "", ids, ignore_case=ignore_case)
 
     async def work(client: "WaldurClient", effort: "Effort") -> "ImportPlan":
         user = await effort.read(client.me)
@@ -122,31 +137,79 @@ def _preview(
         plan = choose_plan(found, args.plan)
         # the records first: an import moves a row from them to the resources, so none is missed
         records = await list_records(client, effort, offering.uuid)
-        resources = await read_whole(
-            lambda page: client.list_resource_details(offering.uuid, page=page),
-            effort,
-            uuid_of=lambda resource: resource.uuid,
-        )
-        return make_import_plan(
+        resources = await _list_resources(client, effort, offering.uuid)
+        chosen.require_some([row.backend_id for row in records] + [row.backend_id for row in resources])
+        made = make_import_plan(
             found,
             plan,
-            [record for record in records if selected(record)],
+            [record for record in records if chosen(record.backend_id)],
             resources,
+            same_scope=await _same_scope(client, effort, found),
             ids=ids,
-            ignore_case=scanner_class(offering.scanner["type"]).ids_ignore_case,
+            ignore_case=ignore_case,
         )
+        if not args.metadata:
+            return made
+        changes = metadata_changes(
+            notes.metadata(),
+            [resource for resource in resources if chosen(resource.backend_id)],
+        )
+        if not args.dry_run:
+            notes.forget_metadata(change.backend_id for change in changes if not change.needed)
+        return replace(made, metadata=tuple(change for change in changes if change.needed))
 
     return session.ask_waldur(settings, redact, work)
 
 
+async def _same_scope(
+    client: "WaldurClient", effort: "Effort", offering: "ProviderOffering"
+) -> "list[ResourceDetails]":
+    """The resources, terminated ones too, that a rule of uniqueness may be about: none is read where there is none."""
+    from waldur_import_agent.importing import SEEN_SCOPES
+
+    scope = offering.uniqueness_scope
+    if scope not in SEEN_SCOPES:
+        return []
+    from waldur_import_agent.waldur.models import ALL_STATES
+
+    if scope == "offering":
+        return await _list_resources(client, effort, offering.uuid, state=ALL_STATES)
+    return await _list_resources(client, effort, None, provider=offering.customer_uuid, state=ALL_STATES)
+
+
+async def _list_resources(
+    client: "WaldurClient",
+    effort: "Effort",
+    offering: str | None,
+    *,
+    provider: str | None = None,
+    state: "Sequence[str]" = (),
+) -> "list[ResourceDetails]":
+    from waldur_import_agent.waldur.listing import read_whole
+    from waldur_import_agent.waldur.models import LIVE_STATES
+
+    return await read_whole(
+        lambda page: client.list_resource_details(
+            offering, provider_uuid=provider, state=state or LIVE_STATES, page=page
+        ),
+        effort,
+        uuid_of=lambda resource: resource.uuid,
+    )
+
+
 async def _carry_out(
-    args: argparse.Namespace, settings: "Waldur", redact: "Redactor", progress: "Progress", plan: "ImportPlan"
+    args: argparse.Namespace,
+    settings: "Waldur",
+    redact: "Redactor",
+    plan: "ImportPlan",
+    notes: "ImportNotes",
 ) -> "tuple[list[Result], AgentError | None]":
     """Import. The first SIGINT or SIGTERM lets the record in hand end, a second one ends the command as usual."""
     import asyncio
     import signal
 
     from waldur_import_agent import app
+    from waldur_import_agent.cli import output
     from waldur_import_agent.importing import Importer
     from waldur_import_agent.waldur.effort import Effort
 
@@ -159,58 +222,20 @@ async def _carry_out(
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, interrupted, number)
-    async with app.make_client(settings, redact, read_only=False) as client:
-        importer = Importer(client, Effort(settings.effort, stop=stop), stop, progress, with_metadata=args.metadata)
-        return await importer.carry_out(plan), importer.ended_by
+    with output.progress() as progress:
+        async with app.make_client(settings, redact, read_only=False) as client:
+            effort = Effort(settings.effort, stop=stop)
+            importer = Importer(client, effort, stop, progress, notes, with_metadata=args.metadata)
+            return await importer.carry_out(plan), importer.ended_by
 
 
 def _exit_code(results: "Sequence[Result]", ended_by: AgentError | None, before: ExitCode) -> ExitCode:
-    from waldur_import_agent.importing import Outcome
+    from waldur_import_agent.importing import FINE
 
     if ended_by is not None:
         return ended_by.exit_code
-    fine = all(result.outcome in {Outcome.IMPORTED, Outcome.EXISTS} for result in results)
+    fine = all(result.outcome in FINE for result in results)
     return before if fine else ExitCode.FAILED
-
-
-def _print_preview(plan: "ImportPlan") -> None:
-    from waldur_import_agent.cli import output
-
-    if plan.imports:
-        rows = [
-            (
-                output.short(item.record.backend_id),
-                output.short(item.record.name),
-                item.record.project_name or item.record.project,
-                ", ".join(f"{name}={value}" for name, value in item.limits.items()),
-                item.record.created,
-                "; ".join(item.notes),
-            )
-            for item in plan.imports
-        ]
-        title = f"To become resources of {plan.offering.name} with the plan {plan.plan.name}"
-        output.print_table(title, PREVIEW_COLUMNS, rows)
-    if plan.left_out:
-        output.print_table(
-            "Not imported", LEFT_COLUMNS, [(output.short(item.backend_id), item.why) for item in plan.left_out]
-        )
-    existing = len(plan.left_out) - len(plan.refused)
-    projects = len({item.record.project for item in plan.imports})
-    output.say(
-        f"{_count(len(plan.imports))} to import into {projects} project{'' if projects == 1 else 's'}, "
-        f"{existing} resources already, {len(plan.refused)} refused"
-    )
-
-
-def _print_results(results: "Sequence[Result]") -> None:
-    from collections import Counter
-
-    from waldur_import_agent.cli import output
-
-    rows = [(output.short(result.backend_id), result.outcome, result.resource, result.why) for result in results]
-    output.print_table("Import", RESULT_COLUMNS, rows)
-    counts = Counter(str(result.outcome) for result in results)
-    output.say(", ".join(f"{count} {outcome}" for outcome, count in counts.items()))
 
 
 def _as_json(plan: "ImportPlan", results: "Sequence[Result]", *, dry_run: bool) -> dict[str, object]:
@@ -231,12 +256,14 @@ def _as_json(plan: "ImportPlan", results: "Sequence[Result]", *, dry_run: bool) 
             for item in plan.imports
         ],
         "left_out": plan.left_out,
+        "metadata": plan.metadata,
+        "notes": plan.notes,
         "results": results,
     }
 
 
 def _next(args: argparse.Namespace, plan: "ImportPlan", code: ExitCode) -> str:
-    if not plan.imports:
+    if not plan.imports and not plan.metadata:
         return "Next: `waldur-import-agent requests create --token-file STAFF` asks the agent for what is there now."
     if args.dry_run:
         return "Next: the same without --dry-run imports them."
@@ -246,7 +273,3 @@ def _next(args: argparse.Namespace, plan: "ImportPlan", code: ExitCode) -> str:
             "reported a second time."
         )
     return "Next: run the same again; what is a resource already is not imported a second time."
-
-
-def _count(number: int) -> str:
-    return f"{number} record{'' if number == 1 else 's'}"

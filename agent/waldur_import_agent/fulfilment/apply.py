@@ -11,6 +11,7 @@ from waldur_import_agent.fulfilment.waldur_side import WaldurSide
 from waldur_import_agent.log import get_logger
 from waldur_import_agent.records import Marker, Plan, Refresh, Removal, WantedRecord
 from waldur_import_agent.system import for_each
+from waldur_import_agent.waldur.effort import EQUAL_REFUSALS_MAX
 from waldur_import_agent.waldur.errors import (
     WaldurError,
     WaldurGoneError,
@@ -19,8 +20,6 @@ from waldur_import_agent.waldur.errors import (
     WaldurUnavailableError,
 )
 
-EQUAL_REFUSALS_MAX = 20
-"""As many equal refusals in a row mean that the rest would be refused too."""
 REFUSALS = (WaldurRefusedError, WaldurInvalidError, WaldurGoneError)
 
 T = TypeVar("T")

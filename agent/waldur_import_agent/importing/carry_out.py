@@ -1,21 +1,24 @@
 """Carrying out an import, one record after the other, so that whatever interrupts it nothing is imported twice.
 
-Before each import Waldur is asked whether the id is a resource by now; after a lost answer it is asked what became of
-the record before anything is sent again; and at the end the list of resources is the receipt.
+Before every hundred imports Waldur's resources are read again, so that what has become one meanwhile is left; after
+each the record must be gone; after a lost answer it is looked for before anything is sent again; and at the end the
+list of resources is the receipt. In requests to Waldur: two for each record, and a list for each hundred of them.
 """
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import replace
+from http import HTTPStatus
 from typing import Any
 
 from waldur_import_agent.errors import AgentError, StoppedError
-from waldur_import_agent.importing.import_plan import Import, ImportPlan
+from waldur_import_agent.importing.import_plan import Import, ImportPlan, MetadataChange
+from waldur_import_agent.importing.notes import ImportNotes
+from waldur_import_agent.importing.results import ImportOutcome, Result, confirmed, result_of
 from waldur_import_agent.importing.selection import metadata_of
 from waldur_import_agent.records import MARKER_KEY
 from waldur_import_agent.waldur.client import WaldurClient
-from waldur_import_agent.waldur.effort import Effort
+from waldur_import_agent.waldur.effort import EQUAL_REFUSALS_MAX, Effort
 from waldur_import_agent.waldur.errors import (
     WaldurError,
     WaldurGoneError,
@@ -28,37 +31,10 @@ from waldur_import_agent.waldur.errors import (
 from waldur_import_agent.waldur.listing import read_whole
 from waldur_import_agent.waldur.models import ResourceDetails
 
-EQUAL_REFUSALS_MAX = 20
-"""As many equal refusals in a row mean that the rest would be refused too."""
-SERVER_ERROR = 500
-"""Django's own error: it concerns this record, the next one may well be imported."""
+LOOK_EVERY = 100
+"""So many records are imported between two readings of all resources."""
 ENDS_ALL = (WaldurUnavailableError, WaldurNotAuthenticatedError, WaldurRefusedError, StoppedError)
 """After these no other record is tried: Waldur is away, the token is no good or not staff's, or a person said stop."""
-
-
-class Outcome(StrEnum):
-    """What became of a record."""
-
-    IMPORTED = "imported"
-    EXISTS = "exists"
-    """A resource has the id already: imported by somebody else, or by this command before its answer was lost."""
-    REFUSED = "refused"
-    WRONG = "wrong"
-    """Imported, but what Waldur now lists is not what was to be."""
-    UNKNOWN = "unknown"
-    """Sent, and Waldur could not say what became of it."""
-    LEFT = "left"
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What became of one record; `resource` is the UUID of the resource, where it is known."""
-
-    backend_id: str
-    record: str
-    outcome: Outcome
-    why: str = ""
-    resource: str = ""
 
 
 class Importer:
@@ -73,6 +49,7 @@ class Importer:
         effort: Effort,
         stop: asyncio.Event,
         progress: Callable[[str, int, int], None],
+        notes: ImportNotes,
         *,
         with_metadata: bool = False,
     ) -> None:
@@ -80,48 +57,80 @@ class Importer:
         self._effort = effort
         self._stop = stop
         self._progress = progress
+        self._notes = notes
         self._with_metadata = with_metadata
+        self._there: Mapping[str, list[ResourceDetails]] = {}
         self.ended_by: AgentError | None = None
 
     async def carry_out(self, plan: ImportPlan) -> list[Result]:
-        """Import, and compare with what Waldur lists afterwards. Never raises for what Waldur or a signal does."""
+        """Import, compare with what Waldur lists afterwards, and set metadata where they are wanted.
+
+        Never raises for what Waldur or a signal does; StateError where the metadata cannot be noted beforehand.
+        """
+        if self._with_metadata:
+            kept = {item.record.backend_id: kept_metadata(metadata_of(item.record)) for item in plan.imports}
+            self._notes.add_metadata({backend_id: metadata for backend_id, metadata in kept.items() if metadata})
+        results = await self._import_all(plan)
+        self._progress("comparing with Waldur's list", len(plan.imports), len(plan.imports))
+        results = await self._with_receipt(plan, results)
+        if all(result.outcome is not ImportOutcome.UNKNOWN for result in results):
+            self._notes.forget_sent()
+        return await self._with_metadata_set(plan, results) if self._with_metadata else results
+
+    async def _import_all(self, plan: ImportPlan) -> list[Result]:
         results: list[Result] = []
         equal = 0
         for item in plan.imports:
             if self._stop.is_set() and self.ended_by is None:
                 self.ended_by = StoppedError("the import was interrupted")
+            if len(results) % LOOK_EVERY == 0 and self.ended_by is None:
+                await self._look(plan)
             if self.ended_by is not None:
-                results.append(_result(item, Outcome.LEFT, "not tried"))
+                results.append(result_of(item, ImportOutcome.LEFT, "not tried"))
                 continue
             self._progress("importing", len(results), len(plan.imports))
             result = await self._one(plan, item)
             results.append(result)
-            repeated = result.outcome is Outcome.REFUSED and len(results) > 1 and results[-2].why == result.why
+            repeated = result.outcome is ImportOutcome.REFUSED and len(results) > 1 and results[-2].why == result.why
             equal = equal + 1 if repeated else 0
             if equal + 1 >= EQUAL_REFUSALS_MAX:
                 self.ended_by = AgentError(f"{equal + 1} equal refusals in a row: the rest was not tried")
-        self._progress("comparing with Waldur's list", len(plan.imports), len(plan.imports))
-        return await self._with_receipt(plan, results)
+        return results
+
+    async def _look(self, plan: ImportPlan) -> None:
+        """Read the live resources; an outage ends the import."""
+        try:
+            self._there = await self._list_resources(plan)
+        except ENDS_ALL as error:
+            self.ended_by = error
 
     async def _one(self, plan: ImportPlan, item: Import) -> Result:
+        if there := self._there.get(item.record.backend_id):
+            return result_of(item, ImportOutcome.EXISTS, "it has become a resource meanwhile", there[0].uuid)
         sent = False
         try:
-            there = await self._resources(plan, item.record.backend_id)
-            if there:
-                return _result(item, Outcome.EXISTS, "it has become a resource meanwhile", there[0].uuid)
+            if await self._has_taken_effect(item.record.uuid):
+                return result_of(item, ImportOutcome.IMPORTED)
             sent = True
-            result = await self._import(plan, item)
+            return await self._import(plan, item)
         except (WaldurInvalidError, WaldurGoneError, WaldurWrongStateError) as error:
             return await self._after_refusal(plan, item, error)
         except ENDS_ALL as error:
-            if isinstance(error, WaldurError) and error.status == SERVER_ERROR:
-                return _result(item, Outcome.REFUSED, _in_waldurs_words(error))
+            if isinstance(error, WaldurError) and error.status == HTTPStatus.INTERNAL_SERVER_ERROR:
+                # Django's own error: it concerns this record, the next one may well be imported
+                return result_of(item, ImportOutcome.REFUSED, _in_waldurs_words(error))
             self.ended_by = error
             ambiguous = sent and isinstance(error, WaldurUnavailableError | StoppedError)
-            return _result(item, Outcome.UNKNOWN if ambiguous else Outcome.LEFT, str(error))
-        if result.outcome is Outcome.IMPORTED and self._with_metadata:
-            return await self._keep_metadata(item, result)
-        return result
+            return result_of(item, ImportOutcome.UNKNOWN if ambiguous else ImportOutcome.LEFT, str(error))
+
+    async def _has_taken_effect(self, record: str) -> bool:
+        """Whether an import of the record that a killed run had sent takes effect; only that one is waited for."""
+        noted, seconds = self._notes.sent()
+        left = self._effort.settles_within - seconds
+        if noted != record or left <= 0:
+            return False
+        self._progress("an earlier run was cut off at this record: waiting for what becomes of it", 0, 0)
+        return await self._effort.look_for(lambda: self._gone(record), left) is not None
 
     async def _import(self, plan: ImportPlan, item: Import) -> Result:
         """Send it; a lost answer is looked up before it is sent again. Success is what the record's absence proves."""
@@ -131,76 +140,101 @@ class Importer:
             await self._client.import_resource(record, plan.plan.uuid)
             return True
 
-        async def look_up() -> bool | None:
-            return None if await self._is_there(record) else True
-
-        await self._effort.create(send, look_up)
-        if await self._effort.read(lambda: self._is_there(record)):
-            return _result(item, Outcome.REFUSED, "Waldur said that it was imported, but the record is still there")
-        if not self._with_metadata:
-            return _result(item, Outcome.IMPORTED)
-        there = await self._resources(plan, item.record.backend_id)
-        return _result(item, Outcome.IMPORTED, resource=there[0].uuid if there else "")
+        self._notes.note_sent(record)
+        await self._effort.create_slowly(send, lambda: self._gone(record))
+        if await self._effort.read(lambda: self._gone(record)) is None:
+            why = "Waldur said that it was imported, but the record is still there"
+            return result_of(item, ImportOutcome.REFUSED, why)
+        return result_of(item, ImportOutcome.IMPORTED)
 
     async def _after_refusal(self, plan: ImportPlan, item: Import, error: WaldurError) -> Result:
         """A 400 or 404: imported by somebody else meanwhile, gone from the records, or refused."""
         try:
-            there = await self._resources(plan, item.record.backend_id)
+            page = await self._effort.read(
+                lambda: self._client.list_resource_details(plan.offering.uuid, backend_id=item.record.backend_id)
+            )
         except ENDS_ALL as trouble:
             self.ended_by = trouble
-            return _result(item, Outcome.UNKNOWN, str(trouble))
-        if there:
-            return _result(item, Outcome.EXISTS, "it has become a resource meanwhile", there[0].uuid)
+            return result_of(item, ImportOutcome.UNKNOWN, str(trouble))
+        if page.items:
+            return result_of(item, ImportOutcome.EXISTS, "it has become a resource meanwhile", page.items[0].uuid)
         if isinstance(error, WaldurGoneError):
             why = "the record is gone, and no resource has its id: the agent refreshed or withdrew it meanwhile"
-            return _result(item, Outcome.REFUSED, why)
-        return _result(item, Outcome.REFUSED, _in_waldurs_words(error))
+            return result_of(item, ImportOutcome.REFUSED, why)
+        return result_of(item, ImportOutcome.REFUSED, _in_waldurs_words(error))
 
-    async def _keep_metadata(self, item: Import, result: Result) -> Result:
-        """Give the resource what its record told; the import itself has dropped it."""
-        if not result.resource:
-            return result  # the receipt says that it is missing
-        metadata = kept_metadata(metadata_of(item.record))
-        try:
-            await self._effort.finish(lambda: self._client.set_backend_metadata(result.resource, metadata))
-        except (WaldurError, StoppedError) as error:
-            return replace(result, outcome=Outcome.WRONG, why=f"imported, but its metadata were not set: {error}")
-        return result
-
-    async def _is_there(self, record: str) -> bool:
+    async def _gone(self, record: str) -> bool | None:
+        """True where the record is gone, as after an import; None where it is there."""
         try:
             await self._client.retrieve_record(record)
         except WaldurGoneError:
-            return False
-        return True
+            return True
+        return None
 
-    async def _resources(self, plan: ImportPlan, backend_id: str) -> list[ResourceDetails]:
-        """The live resources of the offering with this id."""
-        page = await self._effort.read(
-            lambda: self._client.list_resource_details(plan.offering.uuid, backend_id=backend_id)
-        )
-        return page.items
+    async def _list_resources(self, plan: ImportPlan) -> dict[str, list[ResourceDetails]]:
+        """The live resources of the offering by their ids."""
+        by_id: dict[str, list[ResourceDetails]] = {}
+        for resource in await read_whole(
+            lambda page: self._client.list_resource_details(plan.offering.uuid, page=page),
+            self._effort,
+            uuid_of=lambda resource: resource.uuid,
+        ):
+            by_id.setdefault(resource.backend_id, []).append(resource)
+        return by_id
 
     async def _with_receipt(self, plan: ImportPlan, results: list[Result]) -> list[Result]:
         """The results as Waldur's own list confirms them. Where it cannot be read, they are as they were answered."""
-        if not any(result.outcome in {Outcome.IMPORTED, Outcome.UNKNOWN} for result in results):
+        if not any(result.outcome in {ImportOutcome.IMPORTED, ImportOutcome.UNKNOWN} for result in results):
             return results
         try:
-            resources = await read_whole(
-                lambda page: self._client.list_resource_details(plan.offering.uuid, page=page),
-                self._effort,
-                uuid_of=lambda resource: resource.uuid,
-            )
+            by_id = await self._list_resources(plan)
         except (WaldurError, StoppedError) as error:
             self.ended_by = self.ended_by or error
             return results
-        by_id: dict[str, list[ResourceDetails]] = {}
-        for resource in resources:
-            by_id.setdefault(resource.backend_id, []).append(resource)
         return [
-            _confirmed(item, result, by_id.get(result.backend_id, []))
+            confirmed(item, result, by_id.get(result.backend_id, []))
             for item, result in zip(plan.imports, results, strict=True)
         ]
+
+    async def _with_metadata_set(self, plan: ImportPlan, results: list[Result]) -> list[Result]:
+        """Give the new resources what their records told, and earlier ones what an earlier run has not set."""
+        metadata = {item.record.backend_id: kept_metadata(metadata_of(item.record)) for item in plan.imports}
+        changes = [
+            (result, MetadataChange(result.backend_id, result.resource, metadata[result.backend_id]))
+            for result in results
+            if result.outcome is ImportOutcome.IMPORTED and result.resource and metadata[result.backend_id]
+        ]
+        changes += [
+            (Result(change.backend_id, "", ImportOutcome.METADATA_SET, resource=change.resource), change)
+            for change in plan.metadata
+        ]
+        done: dict[str, Result] = {}
+        for number, (result, change) in enumerate(changes):
+            self._progress("setting metadata", number, len(changes))
+            done[change.backend_id] = await self._set_metadata(result, change)
+        in_order = [*results, *(result for result, change in changes if change in plan.metadata)]
+        ended = [done.get(result.backend_id, result) for result in in_order]
+        self._notes.forget_metadata(
+            result.backend_id for result in ended if result.backend_id in done and not result.why
+        )
+        return ended
+
+    async def _set_metadata(self, result: Result, change: MetadataChange) -> Result:
+        """The result once the metadata are set, or with the reason why they are not."""
+        began = "it is a resource" if result.outcome is ImportOutcome.METADATA_SET else "imported"
+        why = "run the same again"
+        if self.ended_by is None and not self._stop.is_set():
+            try:
+                await self._effort.finish(lambda: self._client.set_backend_metadata(change.resource, change.metadata))
+            except (WaldurError, StoppedError) as error:
+                if isinstance(error, ENDS_ALL) and not isinstance(error, WaldurRefusedError):
+                    self.ended_by = error
+                why = str(error)
+            else:
+                return result
+        elif self.ended_by is None:
+            self.ended_by = StoppedError("the import was interrupted")
+        return replace(result, outcome=ImportOutcome.WRONG, why=f"{began}, but its metadata were not set: {why}")
 
 
 def kept_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
@@ -208,33 +242,6 @@ def kept_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in metadata.items() if key not in {"limits", MARKER_KEY}}
 
 
-def _result(item: Import, outcome: Outcome, why: str = "", resource: str = "") -> Result:
-    return Result(item.record.backend_id, item.record.uuid, outcome, why, resource)
-
-
 def _in_waldurs_words(error: WaldurError) -> str:
     """Without the record's address, so that equal refusals look equal."""
     return f"Waldur refused it ({error.status}): {error.detail}"
-
-
-def _confirmed(item: Import, result: Result, listed: list[ResourceDetails]) -> Result:
-    """A result compared with the live resources of its id."""
-    if result.outcome is Outcome.UNKNOWN and listed:
-        result = replace(result, outcome=Outcome.IMPORTED, why="")
-    if result.outcome is not Outcome.IMPORTED:
-        return result
-    if not listed:
-        return replace(
-            result, outcome=Outcome.WRONG, why="the record is gone, but Waldur lists no resource with its id"
-        )
-    first = listed[0]
-    wrong = []
-    if len(listed) > 1:
-        uuids = ", ".join(resource.uuid for resource in listed)
-        wrong.append(f"{len(listed)} live resources have this id ({uuids}): terminate all but one")
-    if first.project_uuid != item.record.project:
-        wrong.append(f"it is in the project {first.project_name or first.project_uuid}, not in the record's")
-    if first.limits != item.limits:
-        wrong.append(f"it has the limits {first.limits}, the record had {dict(item.limits)}")
-    outcome = Outcome.WRONG if wrong else Outcome.IMPORTED
-    return replace(result, outcome=outcome, why="; ".join(wrong), resource=first.uuid)

@@ -1,10 +1,11 @@
 """Pure: which records an import would take, with which limits, and why others are left."""
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from waldur_import_agent.errors import UsageError
+from waldur_import_agent.importing.rules import BackendIdRules
 from waldur_import_agent.importing.selection import metadata_of
 from waldur_import_agent.records import id_key
 from waldur_import_agent.waldur.models import BackendResource, OfferingPlan, ProviderOffering, ResourceDetails
@@ -29,13 +30,28 @@ class NotImported:
 
 
 @dataclass(frozen=True, slots=True)
+class MetadataChange:
+    """Metadata that a run is to set at a resource: `metadata` is what it then has. `needed`: it has not yet."""
+
+    backend_id: str
+    resource: str
+    metadata: Mapping[str, Any]
+    needed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class ImportPlan:
-    """What an import into `offering` does: `imports` in their order, all with `plan`."""
+    """What an import into `offering` does: `imports` in their order, all with `plan`; then the metadata.
+
+    `notes` are what to know about all of it.
+    """
 
     offering: ProviderOffering
     plan: OfferingPlan
     imports: tuple[Import, ...] = ()
     left_out: tuple[NotImported, ...] = ()
+    metadata: tuple[MetadataChange, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def refused(self) -> tuple[NotImported, ...]:
@@ -62,14 +78,17 @@ def make_import_plan(
     records: Sequence[BackendResource],
     resources: Iterable[ResourceDetails],
     *,
+    same_scope: Iterable[ResourceDetails] = (),
     ids: Sequence[str] | None = None,
     ignore_case: bool = False,
 ) -> ImportPlan:
     """What to import of `records`, the oldest first; with `ids` only those, in that order.
 
     `resources` are the live ones of the offering: what is there already is never imported again, in whatever state it
-    is, although Waldur itself looks at those in state OK only. Ids are compared as the backend does (`ignore_case`).
+    is, although Waldur itself looks at those in state OK only. `same_scope` are those, terminated ones too, that the
+    offering's rule of uniqueness may be about. Ids are compared as the backend does (`ignore_case`).
     """
+    rules = BackendIdRules(offering, same_scope)
 
     def key(backend_id: str) -> str:
         return id_key(backend_id, ignore_case=ignore_case)
@@ -89,14 +108,31 @@ def make_import_plan(
         if resource is not None:
             why = f"is a resource already ({resource.state}, in {resource.project_name or resource.project_uuid})"
             left_out.append(NotImported(backend_id, why, exists=True))
-        elif why := _refusal(offering, same):
+        elif why := _refusal(rules, same):
             left_out.append(NotImported(backend_id, why))
         else:
             imports.append(_import(offering, same))
-    return ImportPlan(offering, plan, tuple(imports), tuple(left_out))
+    return ImportPlan(offering, plan, tuple(imports), tuple(left_out), notes=tuple(filter(None, [rules.unseen])))
 
 
-def _refusal(offering: ProviderOffering, same: Sequence[BackendResource]) -> str:
+def metadata_changes(
+    noted: Mapping[str, Mapping[str, Any]], resources: Iterable[ResourceDetails]
+) -> tuple[MetadataChange, ...]:
+    """For each of the live `resources` whose metadata are `noted` by backend id: what it is to have.
+
+    What else it has is kept; `MetadataChange.needed` tells whether something is missing.
+    """
+    changes = []
+    for resource in resources:
+        if (wanted := noted.get(resource.backend_id)) is None:
+            continue
+        has = resource.backend_metadata if isinstance(resource.backend_metadata, dict) else {}
+        metadata = {**has, **wanted}
+        changes.append(MetadataChange(resource.backend_id, resource.uuid, metadata, needed=metadata != has))
+    return tuple(changes)
+
+
+def _refusal(rules: BackendIdRules, same: Sequence[BackendResource]) -> str:
     """Why the records of one id must not be imported, or nothing."""
     if not same:
         return "no record has this id: it was not reported, or withdrawn"
@@ -112,18 +148,7 @@ def _refusal(offering: ProviderOffering, same: Sequence[BackendResource]) -> str
             f"{len(same)} records of this id differ in name, project or limits "
             f"({', '.join(each.uuid for each in same)}): a new request lets the agent repair that"
         )
-    return _format_refusal(offering, record.backend_id)
-
-
-def _format_refusal(offering: ProviderOffering, backend_id: str) -> str:
-    """What backend_id_rules say against an id. A pattern that Python cannot read is left to the server."""
-    pattern = offering.backend_id_pattern
-    try:
-        fits = not pattern or re.fullmatch(pattern, backend_id) is not None
-    except re.error:
-        fits = True
-    hint = f" ({offering.backend_id_hint})" if offering.backend_id_hint else ""
-    return "" if fits else f"the offering's backend_id_rules refuse it: {pattern}{hint}"
+    return rules.refusal(record.backend_id)
 
 
 def _wrong_limits(record: BackendResource) -> str:

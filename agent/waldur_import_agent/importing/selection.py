@@ -1,17 +1,20 @@
 """Which of the records a person means: by patterns, or by the ids in a file."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from waldur_import_agent.errors import ConfigurationError
+from waldur_import_agent.errors import ConfigurationError, UsageError
 from waldur_import_agent.placement.table import read_table
+from waldur_import_agent.records import id_key
 from waldur_import_agent.waldur.models import BackendResource
 
 COLUMN = "backend_id"
+SHOWN = 10
+"""So many of the ids that are there are named where none is meant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,34 @@ class Selection:
             and _matches(self.kind, str(metadata_of(record).get("type", "")))
             and (_matches(self.project, record.project_name) or self.project.replace("-", "").lower() == record.project)
         )
+
+
+class Chosen:
+    """What an import is told to take: ids that match a `pattern` (empty: all), or those of a list."""
+
+    def __init__(self, pattern: str = "", ids: Sequence[str] | None = None, *, ignore_case: bool = False) -> None:
+        self.ids = ids
+        self._pattern = pattern
+        self._ignore_case = ignore_case
+        self._keys = frozenset(map(self._key, ids or ()))
+
+    def __call__(self, backend_id: str) -> bool:
+        """Whether an id is meant; those of the list are compared as the backend does."""
+        return _matches(self._pattern, backend_id) if self.ids is None else self._key(backend_id) in self._keys
+
+    def require_some(self, there: Sequence[str]) -> None:
+        """Raises UsageError, naming some of what is `there`, where a pattern or a list means none of it."""
+        if not (self._pattern or self.ids) or any(map(self, there)):
+            return
+        what = f"the file, whose first id is {self.ids[0]!r}," if self.ids else f"the pattern {self._pattern!r}"
+        more = f" and {len(there) - SHOWN} more" if len(there) > SHOWN else ""
+        raise UsageError(
+            f"{what} names none of the offering's records and resources",
+            remedy=f"There are: {', '.join(sorted(there)[:SHOWN])}{more}" if there else "There are none yet",
+        )
+
+    def _key(self, backend_id: str) -> str:
+        return id_key(backend_id, ignore_case=self._ignore_case)
 
 
 def metadata_of(record: BackendResource) -> Mapping[str, Any]:

@@ -46,6 +46,7 @@ class Application:
         method, path = scope["method"], scope["path"]
         if scope["query_string"]:
             path += f"?{scope['query_string'].decode('latin-1')}"
+        self._state.commit_due()
         fault = next((fault for fault in self._faults if fault.takes(method, path)), None)
         status = 0
 
@@ -57,7 +58,8 @@ class Application:
 
         try:
             if fault is not None and fault.handled:
-                await self._router(scope, receive, _discard)
+                with self._state.committing_after(fault.late):
+                    await self._router(scope, receive, _discard)
             if fault is None:
                 await self._router(scope, receive, send_noting_status)
             elif fault.answer is not None:

@@ -24,12 +24,16 @@ class Fault:
 
     With `handled` the request takes effect before; without, it never reaches the server. Then `answer` is given, or
     `error` raised where that is None. After `times` requests it is over; None is for ever.
+
+    `late` is for an import that is `handled`: what it changes shows only after that many further requests, like the
+    transaction of a server that goes on after the client has lost patience. Another import meanwhile does the same.
     """
 
     matches: Callable[[str, str], bool]
     answer: Answer | None = None
     handled: bool = False
     times: int | None = None
+    late: int = 0
     error: Exception = field(default_factory=ConnectionLostError)
 
     def takes(self, method: str, path: str) -> bool:

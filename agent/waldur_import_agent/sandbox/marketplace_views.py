@@ -77,6 +77,7 @@ async def list_resources(call: Call) -> Response:
     """The marketplace resources of the offerings that the caller manages, oldest first."""
     filters = call.filters()
     offering, backend_id = filters.uuid("offering_uuid"), filters.text("backend_id")
+    provider = filters.uuid("provider_uuid")
     states = filters.choices("state", ResourceState)
     filters.check()
     seen = seen_offerings(call.user, call.state.offerings.values())
@@ -86,6 +87,7 @@ async def list_resources(call: Call) -> Response:
         for row in candidates
         if (states is None or row.state in states)
         and (offering is None or row.offering.uuid == offering)
+        and (provider is None or row.offering.customer.uuid == provider)
         and (backend_id is None or row.backend_id == backend_id)
         and row.offering.uuid in seen
     ]

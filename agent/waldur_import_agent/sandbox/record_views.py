@@ -12,6 +12,7 @@ from waldur_import_agent.sandbox.body import Fields, decoded, storable
 from waldur_import_agent.sandbox.endpoint import Call
 from waldur_import_agent.sandbox.listing import page_response
 from waldur_import_agent.sandbox.objects import Record, ResourceState
+from waldur_import_agent.sandbox.state import State
 
 NAME_MAX_LENGTH = 150
 BACKEND_ID_MAX_LENGTH = 255
@@ -80,8 +81,7 @@ async def delete_record(call: Call) -> Response:
 async def import_resource(call: Call) -> Response:
     """Staff makes a marketplace resource of a backend resource, which is gone afterwards.
 
-    The text for a backend_id that the offering's rules refuse is not the server's: it was never recorded. Rules of
-    uniqueness are not enforced.
+    The texts for a backend_id that the offering's rules refuse are not the server's: they were never recorded.
     """
     record = _manageable(call)
     if not call.user.staff:
@@ -92,6 +92,7 @@ async def import_resource(call: Call) -> Response:
     if plan is None:
         raise RefusalError(HTTPStatus.BAD_REQUEST, {"plan": "Plan is required when importing resources."})
     _check_backend_id(record)
+    _check_uniqueness(call.state, record)
     candidates, _ = call.state.resource_table.narrowest(offering=record.offering.uuid, backend_id=record.backend_id)
     if any(
         row.state == ResourceState.OK and row.backend_id == record.backend_id and row.offering is record.offering
@@ -109,6 +110,26 @@ def _check_backend_id(record: Record) -> None:
     pattern = rule.get("regex")
     if pattern and record.backend_id and not re.fullmatch(pattern, record.backend_id):
         raise RefusalError(HTTPStatus.BAD_REQUEST, {"backend_id": [rule.get("description") or pattern]})
+
+
+def _check_uniqueness(state: State, record: Record) -> None:
+    """Raises RefusalError (400) where a resource in the scope of the offering's rule has the id; an empty id passes.
+
+    All offerings here have one category, and an offering group has one offering.
+    """
+    rule = record.offering.backend_id_rules.get("uniqueness", {})
+    scope = rule.get("scope")
+    if not scope or not record.backend_id:
+        return
+    whole_provider = scope in {"service_provider", "service_provider_category"}
+    candidates, _ = state.resource_table.narrowest(backend_id=record.backend_id)
+    if any(
+        (row.offering.customer is record.offering.customer if whole_provider else row.offering is record.offering)
+        and (row.state != ResourceState.TERMINATED or rule.get("include_terminated", True))
+        for row in candidates
+    ):
+        reason = f"A resource with this backend ID exists already in the scope {scope}."
+        raise RefusalError(HTTPStatus.BAD_REQUEST, {"backend_id": [reason]})
 
 
 def _manageable(call: Call) -> Record:

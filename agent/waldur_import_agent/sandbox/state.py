@@ -2,7 +2,8 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -48,6 +49,8 @@ class State:
         self._clock = clock
         self._last = datetime.min.replace(tzinfo=UTC)
         self._slugs: Counter[str] = Counter()
+        self._commits_after = 0
+        self._open: list[tuple[int, Callable[[], None]]] = []
         self.users: list[User] = []
         self.customers: dict[str, Customer] = {}
         self.offerings: dict[str, Offering] = {}
@@ -147,16 +150,21 @@ class State:
         components: Iterable[str] = ("cpu",),
         backend_id_pattern: str = "",
         backend_id_hint: str = "",
+        uniqueness: str = "",
+        include_terminated: bool = True,
         provider: str = "HPC Provider",
         uuid: str | None = None,
     ) -> Offering:
         """Add an active offering with one plan; the agent is its manager.
 
         With `backend_id_pattern` an import demands that the whole backend_id matches it, and says `backend_id_hint`.
+        With `uniqueness` (offering, service_provider, ...) it demands that no resource in that scope has the id.
         """
         rules: dict[str, Any] = {}
         if backend_id_pattern:
-            rules = {"format": {"regex": backend_id_pattern, "description": backend_id_hint}}
+            rules["format"] = {"regex": backend_id_pattern, "description": backend_id_hint}
+        if uniqueness:
+            rules["uniqueness"] = {"scope": uniqueness, "include_terminated": include_terminated}
         offering = Offering(
             uuid=hex_uuid(uuid),
             name=name,
@@ -282,12 +290,47 @@ class State:
         Limits of components that the offering does not have are taken over as they are. Raises AttributeError where
         the metadata are no object, as the server does.
         """
-        limits = record.backend_metadata.get("limits", {})
-        resource = self.add_resource(
-            record.offering, record.project, record.backend_id, name=record.name, plan=plan, limits=limits
+        resource = Resource(
+            uuid=hex_uuid(None),
+            name=record.name,
+            slug=self._short_slug(record.name),
+            offering=record.offering,
+            project=record.project,
+            backend_id=record.backend_id,
+            created=self.tick(),
+            plan=plan,
+            limits=record.backend_metadata.get("limits", {}),
         )
-        self.delete_record(record)
+
+        def commit() -> None:
+            self.resource_table.add(resource)
+            with suppress(KeyError):  # the server deletes what is there, if anything
+                self.delete_record(record)
+
+        if self._commits_after:
+            self._open.append((self._commits_after, commit))
+        else:
+            commit()
         return resource
+
+    # --- transactions that stay open
+
+    @contextmanager
+    def committing_after(self, requests: int) -> Iterator[None]:
+        """Imports within the block show only after so many further requests."""
+        self._commits_after = requests
+        try:
+            yield
+        finally:
+            self._commits_after = 0
+
+    def commit_due(self) -> None:
+        """Another request has come: what has waited for it is committed."""
+        waiting = [(left - 1, commit) for left, commit in self._open]
+        self._open = [(left, commit) for left, commit in waiting if left]
+        for left, commit in waiting:
+            if not left:
+                commit()
 
     def _user_of_token(self, token: str) -> User:
         for user in self.users:

@@ -52,6 +52,16 @@ class Once(Model):
     within: Duration = Field(description="how long to wait for its answer")
 
 
+class Slow(Model):
+    """How hard to try a call over which Waldur may take long and which it must not carry out twice."""
+
+    attempts: int = Field(ge=1, description="how often to send it at the most")
+    within: Duration = Field(description="how long to wait for its answer")
+    look_for: Duration = Field(
+        description="after a lost answer: how long to look whether it took effect before it is sent again"
+    )
+
+
 class Effort(Model):
     """How hard to try, per kind of call to Waldur."""
 
@@ -69,6 +79,10 @@ class Effort(Model):
     finish: Retry = Field(
         default=Retry(attempts=12, within=600.0, wait_min=2.0, wait_max=60.0),
         description="set_done and set_erred: losing one would leave the request in Processing",
+    )
+    import_resource: Slow = Field(
+        default=Slow(attempts=3, within=180.0, look_for=120.0),
+        description="making a resource of a record (`records import`)",
     )
     retry_after_max: Duration = Field(default=600.0, description="the longest Retry-After that is obeyed")
 

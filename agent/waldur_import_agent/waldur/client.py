@@ -300,7 +300,7 @@ class WaldurClient:
         Any 2xx is success: newer releases document no body. Raises WaldurGoneError where the record has gone.
         """
         path = f"{RECORDS}{_hex(record_uuid)}/import_resource/"
-        await self._transport.request("POST", path, json={"plan": _hex(plan_uuid)})
+        await self._transport.request("POST", path, json={"plan": _hex(plan_uuid)}, slow=True)
 
     async def set_backend_metadata(self, resource_uuid: str, metadata: Mapping[str, Any]) -> None:
         """Replace what a marketplace resource shows as its backend metadata."""
@@ -308,15 +308,25 @@ class WaldurClient:
         await self._transport.request("POST", path, json={"backend_metadata": dict(metadata)})
 
     async def list_resource_details(
-        self, offering_uuid: str, *, backend_id: str | None = None, page: int = 1
+        self,
+        offering_uuid: str | None,
+        *,
+        provider_uuid: str | None = None,
+        state: Sequence[str] = LIVE_STATES,
+        backend_id: str | None = None,
+        page: int = 1,
     ) -> Page[ResourceDetails]:
-        """One page of the offering's live resources with their projects, plans and limits."""
+        """One page of the offering's live resources with their projects, plans and limits.
+
+        Without an offering: those of all its provider's. A release that does not know that filter lists more.
+        """
         return await self._page(
             ResourceDetails,
             "/marketplace-provider-resources/",
             {
                 "offering_uuid": _hex(offering_uuid),
-                "state": list(LIVE_STATES),
+                "provider_uuid": _hex(provider_uuid),
+                "state": list(state),
                 "backend_id": backend_id,
                 "field": list(ResourceDetails.model_fields),
                 "page": page,

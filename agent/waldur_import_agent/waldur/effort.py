@@ -4,6 +4,7 @@ import asyncio
 import functools
 import time
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 from typing import TypeVar
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
@@ -13,6 +14,11 @@ from waldur_import_agent.log import get_logger
 from waldur_import_agent.settings import models
 from waldur_import_agent.system import wait_for_event
 from waldur_import_agent.waldur.errors import WaldurUnavailableError
+
+EQUAL_REFUSALS_MAX = 20
+"""As many equal refusals in a row mean that the rest would be refused too."""
+LOOK_INTERVAL_MAX = 15.0
+"""Seconds between two looks for what became of a call, at the most."""
 
 T = TypeVar("T")
 Call = Callable[[], Awaitable[T]]
@@ -61,6 +67,40 @@ class Effort:
 
         return await self._persist(self._settings.create, look_then_send)
 
+    async def create_slowly(self, call: Call[T], look_up: Callable[[], Awaitable[T | None]]) -> T:
+        """Do what Waldur may take long over and must not do twice: make a resource of a record.
+
+        Without an answer Waldur may still be at it: `look_up` is asked for a while before it is sent again. An answer
+        500 is Django's own, after it has undone everything: then one look is enough.
+        """
+        policy = self._settings.import_resource
+        attempt = 1
+        while True:
+            try:
+                return await _within(policy.within, call)
+            except WaldurUnavailableError as error:
+                undone = error.status == HTTPStatus.INTERNAL_SERVER_ERROR
+                found = await self.look_for(look_up, 0.0 if undone else policy.look_for)
+                if found is not None:
+                    return found
+                if attempt == policy.attempts:
+                    raise
+                attempt += 1
+                await self._pause(error.retry_after or 1.0, error)
+
+    @property
+    def settles_within(self) -> float:
+        """Seconds after which an import whose answer was lost has taken effect, or is taken never to do so."""
+        return self._settings.import_resource.look_for
+
+    async def look_for(self, look_up: Callable[[], Awaitable[T | None]], seconds: float) -> T | None:
+        """What `look_up` finds within `seconds`, asked less and less often, or None. Raises StoppedError."""
+        waited, wait = 0.0, 1.0
+        while (found := await self.read(look_up)) is None and waited < seconds:
+            await self._pause(wait, None)
+            waited, wait = waited + wait, min(wait * 2, LOOK_INTERVAL_MAX)
+        return found
+
     async def repeat(self, call: Call[T]) -> T:
         """Delete something, or do what else may be done twice: tried as often as a create."""
         return await self._persist(self._settings.create, call)
@@ -92,15 +132,19 @@ class Effort:
             return state.attempt_number >= policy.attempts or self._clock() + state.upcoming_sleep >= deadline
 
         async def pause(seconds: float) -> None:
-            get_logger().debug("Waldur is tried again", seconds=round(seconds, 1), error=str(last_error))
-            await self._sleep(seconds)
-            if self._stop.is_set():
-                raise StoppedError(f"Stopped while waiting to try again ({last_error})") from last_error
+            await self._pause(seconds, last_error)
 
         retrying = AsyncRetrying(
             sleep=pause, wait=wait, stop=enough, retry=retry_if_exception_type(WaldurUnavailableError), reraise=True
         )
         return await retrying(attempt)
+
+    async def _pause(self, seconds: float, error: WaldurUnavailableError | None) -> None:
+        """Wait before another attempt. Raises StoppedError when the agent stops."""
+        get_logger().debug("Waldur is tried again", seconds=round(seconds, 1), error=str(error))
+        await self._sleep(seconds)
+        if self._stop.is_set():
+            raise StoppedError(f"Stopped while waiting to try again ({error})") from error
 
 
 async def _within(seconds: float, call: Call[T]) -> T:

@@ -25,6 +25,7 @@ class RequestState(StrEnum):
 
 LIVE_STATES = ("Creating", "OK", "Erred", "Updating", "Terminating")
 """The states of a marketplace resource that is there: all but Terminated."""
+ALL_STATES = (*LIVE_STATES, "Terminated")
 
 
 def _empty_for_null(value: Any) -> Any:
@@ -110,6 +111,7 @@ class ProviderOffering(Wire):
     customer_name: Text = ""
     components: Annotated[tuple[OfferingComponent, ...], BeforeValidator(_nothing_for_null)] = ()
     plans: Annotated[tuple[OfferingPlan, ...], BeforeValidator(_nothing_for_null)] = ()
+    category_uuid: OptionalUuid = None
     backend_id_rules: Any = None
 
     @property
@@ -122,12 +124,27 @@ class ProviderOffering(Wire):
         """What the provider says about that pattern, or empty."""
         return self._id_format("description")
 
+    @property
+    def uniqueness_scope(self) -> str:
+        """Within what an imported id must not be there twice (offering, service_provider, ...), or empty."""
+        scope = self._rule("uniqueness").get("scope")
+        return scope if isinstance(scope, str) else ""
+
+    @property
+    def uniqueness_includes_terminated(self) -> bool:
+        """Whether the ids of terminated resources count there; they do where nothing is said."""
+        return self._rule("uniqueness").get("include_terminated") is not False
+
     def _id_format(self, key: str) -> str:
-        """A text of the rule in {"format": {"regex": ..., "description": ...}}; the field may be any JSON."""
-        rules = self.backend_id_rules
-        rule = rules.get("format") if isinstance(rules, Mapping) else None
-        text = rule.get(key) if isinstance(rule, Mapping) else None
+        """A text of the rule in {"format": {"regex": ..., "description": ...}}."""
+        text = self._rule("format").get(key)
         return text if isinstance(text, str) else ""
+
+    def _rule(self, name: str) -> Mapping[str, Any]:
+        """One of the rules; the field may be any JSON."""
+        rules = self.backend_id_rules
+        rule = rules.get(name) if isinstance(rules, Mapping) else None
+        return rule if isinstance(rule, Mapping) else {}
 
 
 class ProviderResource(Wire):
@@ -183,8 +200,12 @@ class User(Wire):
 
 
 class ResourceDetails(ProviderResource):
-    """A marketplace resource with what an import has made of it. `limits` may be any JSON."""
+    """A marketplace resource with what an import has made of it. `limits` and `backend_metadata` may be any JSON."""
 
-    project_name: Text = ""
     plan_name: Text = ""
     limits: Any = None
+    backend_metadata: Any = None
+    offering_uuid: OptionalUuid = None
+    offering_name: Text = ""
+    provider_uuid: OptionalUuid = None
+    category_uuid: OptionalUuid = None

@@ -64,6 +64,7 @@ class WaldurTransport:
         self._read_only = read_only
         self._body_limit = body_limit
         self._retry_after_max = settings.effort.retry_after_max
+        self._slow_timeout = httpx.Timeout(settings.effort.import_resource.within, connect=settings.connect_timeout)
         self._http = _http_client(settings, transport)
 
     def __repr__(self) -> str:
@@ -77,10 +78,13 @@ class WaldurTransport:
         """Read the token again. Raises ConfigurationError if there is none; the one in use is then kept."""
         self._token = self._tokens.read()
 
-    async def request(self, method: str, path: str, params: Parameters | None = None, json: Any = None) -> Reply:
+    async def request(
+        self, method: str, path: str, params: Parameters | None = None, json: Any = None, *, slow: bool = False
+    ) -> Reply:
         """Send one request and read the answer.
 
-        `path` begins after /api, with a slash. Parameters that are None are left out, a list repeats its name. After
+        `path` begins after /api, with a slash. Parameters that are None are left out, a list repeats its name. To a
+        `slow` one the answer may take as long as an import, whatever read_timeout says. After
         a 401 the token is read again and, if it is another one, the request is sent once more: Waldur has not carried
         it out. Raises ConfigurationError if there is no token.
         """
@@ -92,10 +96,10 @@ class WaldurTransport:
         if self._token is None:
             self.renew_token()
         token = self._token or ""
-        answer = await self._exchange(method, path, query, content, token)
+        answer = await self._exchange(method, path, query, content, token, slow=slow)
         if answer.status == HTTPStatus.UNAUTHORIZED and (token_now := self._token_other_than(token)):
             token = token_now
-            answer = await self._exchange(method, path, query, content, token)
+            answer = await self._exchange(method, path, query, content, token, slow=slow)
         data = read_answer(method, full_path, answer, token=token, retry_after_max=self._retry_after_max)
         return Reply(data, answer.headers, answer.status, full_path)
 
@@ -107,7 +111,7 @@ class WaldurTransport:
         return None if self._token == refused else self._token
 
     async def _exchange(
-        self, method: str, path: str, query: Mapping[str, Any], content: bytes | None, token: str
+        self, method: str, path: str, query: Mapping[str, Any], content: bytes | None, token: str, *, slow: bool
     ) -> Answer:
         """Send one request and read the whole answer, up to the limit."""
         headers = {"Authorization": authorization_header(token)}
@@ -116,7 +120,12 @@ class WaldurTransport:
         full_path = self._base_path + path
         try:
             async with self._http.stream(
-                method, self._url + path, params=query, content=content, headers=headers
+                method,
+                self._url + path,
+                params=query,
+                content=content,
+                headers=headers,
+                timeout=self._slow_timeout if slow else httpx.USE_CLIENT_DEFAULT,
             ) as response:
                 body = bytearray()
                 async for chunk in response.aiter_bytes():

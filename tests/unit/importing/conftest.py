@@ -3,13 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from support.site import SandboxTransport
-from waldur_import_agent.importing import Importer, ImportPlan, Result, make_import_plan
+from waldur_import_agent.importing import Importer, ImportNotes, ImportPlan, Result, make_import_plan, metadata_changes
 from waldur_import_agent.sandbox import Offering, Project, Record, Sandbox
 from waldur_import_agent.settings.models import Waldur
 from waldur_import_agent.waldur.client import WaldurClient
@@ -20,6 +21,7 @@ from waldur_import_agent.waldur.effort import Effort
 class Desk:
     """Where staff sit: the sandbox, and an importer on it. `waits` are what the effort would have slept."""
 
+    directory: Path
     sandbox: Sandbox = field(default_factory=Sandbox)
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     waits: list[float] = field(default_factory=list)
@@ -28,6 +30,11 @@ class Desk:
     def __post_init__(self) -> None:
         self.offering: Offering = self.sandbox.add_offering("SLURM cluster", components=("cpu", "gpu"))
         self.alpha: Project = self.sandbox.add_project("Project Alpha", "alpha")
+
+    @property
+    def notes(self) -> ImportNotes:
+        """The notes, as a run finds them."""
+        return ImportNotes(self.directory / "state", self.offering.uuid)
 
     def reported(self, backend_id: str, **metadata: Any) -> Record:
         """The agent has reported this account of Alpha."""
@@ -48,7 +55,8 @@ class Desk:
             offering = await client.retrieve_offering(self.offering.uuid)
             records = (await client.list_records(offering_uuid=self.offering.uuid)).items
             resources = (await client.list_resource_details(self.offering.uuid)).items
-        return make_import_plan(offering, offering.plans[0], records, resources)
+        plan = make_import_plan(offering, offering.plans[0], records, resources)
+        return replace(plan, metadata=metadata_changes(self.notes.metadata(), resources))
 
     async def carry_out(
         self, plan: ImportPlan, *, with_metadata: bool = False, progress: Any = lambda phase, done, total: None
@@ -56,7 +64,7 @@ class Desk:
         """Carry out a plan."""
         async with self.client() as client:
             effort = Effort(Waldur(url="https://waldur.test", token="x").effort, stop=self.stop, sleep=self._sleep)
-            importer = Importer(client, effort, self.stop, progress, with_metadata=with_metadata)
+            importer = Importer(client, effort, self.stop, progress, self.notes, with_metadata=with_metadata)
             return await importer.carry_out(plan), importer
 
     async def _sleep(self, seconds: float) -> None:
@@ -73,6 +81,6 @@ class Desk:
 
 
 @pytest.fixture
-def desk() -> Desk:
+def desk(tmp_path: Path) -> Desk:
     """A sandbox with an offering of two components and the project Alpha."""
-    return Desk()
+    return Desk(tmp_path)

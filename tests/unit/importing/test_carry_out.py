@@ -1,10 +1,13 @@
 """An import makes each resource once, whatever happens on the way, and tells what became of each record."""
 
+import os
+from dataclasses import replace
+
 import pytest
 
 from unit.importing.conftest import Desk
-from waldur_import_agent.errors import ExitCode, StoppedError
-from waldur_import_agent.importing import Outcome
+from waldur_import_agent.errors import ExitCode, StateError, StoppedError
+from waldur_import_agent.importing import ImportOutcome
 from waldur_import_agent.sandbox import Answer, Fault, requests_to
 from waldur_import_agent.waldur.errors import WaldurRefusedError, WaldurUnavailableError
 
@@ -17,8 +20,8 @@ async def test_records_become_resources_with_their_limits_and_projects(desk: Des
     desk.reported("hpc_2", limits={"cpu": 20})
     results, importer = await desk.carry_out(await desk.preview())
     assert [(result.backend_id, result.outcome, result.why) for result in results] == [
-        ("hpc_1", Outcome.IMPORTED, ""),
-        ("hpc_2", Outcome.IMPORTED, ""),
+        ("hpc_1", ImportOutcome.IMPORTED, ""),
+        ("hpc_2", ImportOutcome.IMPORTED, ""),
     ]
     assert importer.ended_by is None
     made = {resource.uuid: resource for resource in desk.sandbox.resources.values()}
@@ -34,7 +37,7 @@ async def test_success_is_what_waldur_shows_afterwards(desk: Desk, answer: Answe
     desk.reported("hpc_1")
     desk.sandbox.faults.append(Fault(requests_to("POST", IMPORT), answer, handled=True, times=1))
     (result,), importer = await desk.carry_out(await desk.preview())
-    assert (result.outcome, importer.ended_by) == (Outcome.IMPORTED, None)
+    assert (result.outcome, importer.ended_by) == (ImportOutcome.IMPORTED, None)
     assert desk.ids() == ["hpc_1"]
     assert desk.sent(IMPORT) == 1
 
@@ -44,7 +47,7 @@ async def test_import_that_never_arrived_is_sent_again(desk: Desk) -> None:
     desk.reported("hpc_1")
     desk.sandbox.faults.append(Fault(requests_to("POST", IMPORT), Answer(502, "Bad gateway"), times=2))
     (result,), _ = await desk.carry_out(await desk.preview())
-    assert result.outcome is Outcome.IMPORTED
+    assert result.outcome is ImportOutcome.IMPORTED
     assert desk.ids() == ["hpc_1"]
     assert desk.sent(IMPORT) == 3
 
@@ -55,7 +58,7 @@ async def test_what_became_a_resource_after_the_preview_is_not_imported(desk: De
     plan = await desk.preview()
     other = desk.sandbox.add_resource(desk.offering, desk.alpha, "hpc_1", state="Erred")
     (result,), _ = await desk.carry_out(plan)
-    assert (result.outcome, result.resource) == (Outcome.EXISTS, other.uuid)
+    assert (result.outcome, result.resource) == (ImportOutcome.EXISTS, other.uuid)
     assert not desk.sent(IMPORT)
 
 
@@ -74,7 +77,7 @@ async def test_race_that_waldur_decides(desk: Desk) -> None:
 
     desk.sandbox.faults.append(Fault(between))
     (result,), _ = await desk.carry_out(plan)
-    assert result.outcome is Outcome.EXISTS
+    assert result.outcome is ImportOutcome.EXISTS
     assert desk.ids() == ["hpc_1"]
 
 
@@ -85,9 +88,9 @@ async def test_record_that_is_gone(desk: Desk) -> None:
     plan = await desk.preview()
     desk.sandbox.delete_record(gone)
     (first, second), _ = await desk.carry_out(plan)
-    assert first.outcome is Outcome.REFUSED
+    assert first.outcome is ImportOutcome.REFUSED
     assert "refreshed or withdrew" in first.why
-    assert second.outcome is Outcome.IMPORTED
+    assert second.outcome is ImportOutcome.IMPORTED
 
 
 async def test_refusals_are_in_waldurs_words_and_the_rest_goes_on(desk: Desk) -> None:
@@ -99,10 +102,14 @@ async def test_refusals_are_in_waldurs_words_and_the_rest_goes_on(desk: Desk) ->
         Fault(requests_to("POST", second.uuid), Answer(500, "<h1>Server Error (500)</h1>")),
     ]
     results, importer = await desk.carry_out(await desk.preview())
-    assert [result.outcome for result in results] == [Outcome.REFUSED, Outcome.REFUSED, Outcome.IMPORTED]
+    assert [result.outcome for result in results] == [
+        ImportOutcome.REFUSED,
+        ImportOutcome.REFUSED,
+        ImportOutcome.IMPORTED,
+    ]
     assert results[0].why == "Waldur refused it (400): backend_id: not unique in the group"
     assert "500" in results[1].why
-    assert desk.sent(second.uuid) == 5
+    assert desk.sent(second.uuid) == 3
     assert importer.ended_by is None
 
 
@@ -112,7 +119,7 @@ async def test_twenty_equal_refusals_are_enough(desk: Desk) -> None:
         desk.reported(f"hpc_{number:02}")
     desk.sandbox.faults.append(Fault(requests_to("POST", IMPORT), Answer(400, {"plan": ["archived"]})))
     results, importer = await desk.carry_out(await desk.preview())
-    assert [result.outcome for result in results] == [Outcome.REFUSED] * 20 + [Outcome.LEFT] * 5
+    assert [result.outcome for result in results] == [ImportOutcome.REFUSED] * 20 + [ImportOutcome.LEFT] * 5
     assert "20 equal refusals" in str(importer.ended_by)
 
 
@@ -122,7 +129,7 @@ async def test_token_that_may_not_import_ends_it_at_once(desk: Desk) -> None:
     desk.reported("hpc_2")
     desk.user = "agent"
     results, importer = await desk.carry_out(await desk.preview())
-    assert [result.outcome for result in results] == [Outcome.LEFT, Outcome.LEFT]
+    assert [result.outcome for result in results] == [ImportOutcome.LEFT, ImportOutcome.LEFT]
     assert isinstance(importer.ended_by, WaldurRefusedError)
     assert "only staff may" in str(importer.ended_by)
 
@@ -134,7 +141,7 @@ async def test_waldur_away_leaves_the_rest(desk: Desk) -> None:
     plan = await desk.preview()
     desk.sandbox.faults += [Fault(requests_to("POST", IMPORT)), Fault(requests_to("GET", "/backend-resources/"))]
     results, importer = await desk.carry_out(plan)
-    assert [result.outcome for result in results] == [Outcome.UNKNOWN, Outcome.LEFT]
+    assert [result.outcome for result in results] == [ImportOutcome.UNKNOWN, ImportOutcome.LEFT]
     assert isinstance(importer.ended_by, WaldurUnavailableError)
     assert importer.ended_by.exit_code == ExitCode.UNAVAILABLE
 
@@ -148,7 +155,7 @@ async def test_unknown_is_cleared_up_by_the_list(desk: Desk) -> None:
         Fault(requests_to("GET", "/backend-resources/")),
     ]
     (result,), _ = await desk.carry_out(plan)
-    assert result.outcome is Outcome.IMPORTED
+    assert result.outcome is ImportOutcome.IMPORTED
     assert desk.ids() == ["hpc_1"]
 
 
@@ -162,7 +169,11 @@ async def test_stopped_between_two_records(desk: Desk) -> None:
             desk.stop.set()
 
     results, importer = await desk.carry_out(await desk.preview(), progress=stop_at_second)
-    assert [result.outcome for result in results] == [Outcome.IMPORTED, Outcome.IMPORTED, Outcome.LEFT]
+    assert [result.outcome for result in results] == [
+        ImportOutcome.IMPORTED,
+        ImportOutcome.IMPORTED,
+        ImportOutcome.LEFT,
+    ]
     assert isinstance(importer.ended_by, StoppedError)
     desk.stop.clear()
     results, _ = await desk.carry_out(await desk.preview())
@@ -175,7 +186,7 @@ async def test_lie_of_success(desk: Desk) -> None:
     desk.reported("hpc_1")
     desk.sandbox.faults.append(Fault(requests_to("POST", IMPORT), Answer(201, {})))
     (result,), _ = await desk.carry_out(await desk.preview())
-    assert result.outcome is Outcome.REFUSED
+    assert result.outcome is ImportOutcome.REFUSED
     assert "still there" in result.why
 
 
@@ -196,7 +207,7 @@ async def test_receipt_finds_what_is_wrong(desk: Desk) -> None:
                 resource.state = "Terminated"
 
     results, _ = await desk.carry_out(await desk.preview(), progress=meddle)
-    assert [result.outcome for result in results] == [Outcome.WRONG] * 3
+    assert [result.outcome for result in results] == [ImportOutcome.WRONG] * 3
     assert "2 live resources have this id" in results[0].why
     assert twice.backend_id == results[0].backend_id
     assert "in the project Project Beta" in results[1].why
@@ -222,7 +233,7 @@ async def test_metadata_that_could_not_be_set(desk: Desk) -> None:
         Fault(requests_to("POST", "set_backend_metadata"), Answer(403, {"detail": "You do not have permission."}))
     )
     (result,), _ = await desk.carry_out(await desk.preview(), with_metadata=True)
-    assert result.outcome is Outcome.WRONG
+    assert result.outcome is ImportOutcome.WRONG
     assert "imported, but its metadata were not set" in result.why
     assert desk.ids() == ["hpc_1"]
 
@@ -244,7 +255,7 @@ async def test_outage_after_a_refusal(desk: Desk) -> None:
         after_an_import(desk),
     ]
     results, importer = await desk.carry_out(await desk.preview())
-    assert [result.outcome for result in results] == [Outcome.UNKNOWN, Outcome.LEFT]
+    assert [result.outcome for result in results] == [ImportOutcome.UNKNOWN, ImportOutcome.LEFT]
     assert isinstance(importer.ended_by, WaldurUnavailableError)
 
 
@@ -253,7 +264,7 @@ async def test_receipt_that_cannot_be_read(desk: Desk) -> None:
     desk.reported("hpc_1")
     desk.sandbox.faults.append(after_an_import(desk))
     (result,), importer = await desk.carry_out(await desk.preview())
-    assert result.outcome is Outcome.IMPORTED
+    assert result.outcome is ImportOutcome.IMPORTED
     assert isinstance(importer.ended_by, WaldurUnavailableError)
 
 
@@ -269,7 +280,7 @@ async def test_metadata_of_a_resource_that_is_not_there(desk: Desk) -> None:
 
     desk.sandbox.faults.append(Fault(withdrawn_instead, Answer(201, {})))
     (result,), _ = await desk.carry_out(await desk.preview(), with_metadata=True)
-    assert result.outcome is Outcome.WRONG
+    assert result.outcome is ImportOutcome.WRONG
     assert "lists no resource" in result.why
     assert not desk.sent("set_backend_metadata")
 
@@ -287,5 +298,166 @@ async def test_stopped_while_waiting_to_try_again(desk: Desk) -> None:
 
     desk.sandbox.faults.append(Fault(stop_at, Answer(502)))
     results, importer = await desk.carry_out(await desk.preview())
-    assert [result.outcome for result in results] == [Outcome.UNKNOWN, Outcome.LEFT]
+    assert [result.outcome for result in results] == [ImportOutcome.UNKNOWN, ImportOutcome.LEFT]
     assert isinstance(importer.ended_by, StoppedError)
+
+
+@pytest.mark.parametrize("answer", [Answer(504, "<h1>Gateway Time-out</h1>"), None])
+async def test_import_that_takes_effect_late_is_not_sent_again(desk: Desk, answer: Answer | None) -> None:
+    """Waldur goes on after its answer was lost: the record is looked for again and again, nothing is sent twice."""
+    desk.reported("hpc_1")
+    desk.reported("hpc_2")
+    plan = await desk.preview()
+    desk.sandbox.faults.append(Fault(requests_to("POST", IMPORT), answer, handled=True, times=1, late=5))
+    results, importer = await desk.carry_out(plan)
+    assert [result.outcome for result in results] == [ImportOutcome.IMPORTED] * 2
+    assert desk.ids() == ["hpc_1", "hpc_2"]
+    assert desk.sent(IMPORT) == 2
+    assert importer.ended_by is None
+
+
+async def test_looking_is_bounded(desk: Desk) -> None:
+    """A record that is still there after two minutes of looks is sent again, three times at the most."""
+    desk.reported("hpc_1")
+    desk.sandbox.faults.append(Fault(requests_to("POST", IMPORT), Answer(502, "Bad gateway")))
+    (result,), importer = await desk.carry_out(await desk.preview())
+    assert result.outcome is ImportOutcome.UNKNOWN
+    assert isinstance(importer.ended_by, WaldurUnavailableError)
+    assert desk.sent(IMPORT) == 3
+    assert 3 * 120 <= sum(desk.waits) < 3 * 140
+    assert max(desk.waits) == 15
+
+
+async def test_killed_while_waldur_was_at_it(desk: Desk) -> None:
+    """The next run waits for what a killed one had sent, and sends that record only if nothing becomes of it."""
+    late, dead = desk.reported("hpc_1"), desk.reported("hpc_2")
+    with desk.sandbox.committing_after(8):
+        desk.sandbox.import_record(late, desk.offering.plans[0])
+    desk.notes.note_sent(late.uuid)
+    results, _ = await desk.carry_out(await desk.preview())
+    assert [result.outcome for result in results] == [ImportOutcome.IMPORTED] * 2
+    assert desk.ids() == ["hpc_1", "hpc_2"]
+    assert (desk.sent(late.uuid), desk.sent(dead.uuid)) == (0, 1)
+
+
+async def test_killed_before_waldur_got_it(desk: Desk) -> None:
+    """After the wait it is sent; the note is gone when all is done, so that the next run does not wait."""
+    record = desk.reported("hpc_1")
+    desk.notes.note_sent(record.uuid)
+    (result,), _ = await desk.carry_out(await desk.preview())
+    assert (result.outcome, desk.sent(IMPORT)) == (ImportOutcome.IMPORTED, 1)
+    assert sum(desk.waits) >= 100
+    assert desk.notes.sent() == ("", 0.0)
+
+
+async def test_note_that_is_old_or_of_another_record_costs_no_wait(desk: Desk) -> None:
+    """Only the record that was sent a short while ago is waited for."""
+    first, _ = desk.reported("hpc_1"), desk.reported("hpc_2")
+    desk.notes.note_sent("f" * 32)
+    await desk.carry_out(replace(await desk.preview(), imports=(await desk.preview()).imports[1:]))
+    desk.notes.note_sent(first.uuid)
+    (note,) = (desk.directory / "state").iterdir()
+    os.utime(note, (0, 0))
+    await desk.carry_out(await desk.preview())
+    assert (desk.ids(), desk.waits) == (["hpc_1", "hpc_2"], [])
+
+
+async def test_import_without_a_state_directory(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
+    """Where nothing can be noted the import goes on, and is warned of once."""
+    desk.reported("hpc_1")
+    desk.reported("hpc_2")
+    (desk.directory / "state").write_text("a file")
+    await desk.carry_out(await desk.preview())
+    assert desk.ids() == ["hpc_1", "hpc_2"]
+    assert caplog.text.count("imports under way are not noted") == 1
+
+
+async def test_requests_per_record(desk: Desk) -> None:
+    """Two for each record, and a list before each hundred of them and at the end."""
+    for number in range(150):
+        desk.reported(f"hpc_{number:03}")
+    plan = await desk.preview()
+    desk.sandbox.log.clear()
+    await desk.carry_out(plan)
+    assert len(desk.ids()) == 150
+    assert len(desk.sandbox.log) == 150 * 2 + 3
+
+
+async def test_outage_at_the_look_leaves_the_rest(desk: Desk) -> None:
+    """Where the resources cannot be read, nothing more is imported."""
+    desk.reported("hpc_1")
+    plan = await desk.preview()
+    desk.sandbox.faults.append(Fault(requests_to("GET", "marketplace-provider-resources"), Answer(503)))
+    (result,), importer = await desk.carry_out(plan)
+    assert result.outcome is ImportOutcome.LEFT
+    assert isinstance(importer.ended_by, WaldurUnavailableError)
+    assert not desk.sent(IMPORT)
+
+
+async def test_metadata_that_failed_are_set_by_the_next_run(desk: Desk) -> None:
+    """The record and its metadata are gone by then: they were noted before; what else the resource has is kept."""
+    desk.reported("hpc_1", description="Genomics")
+    refusal = Fault(requests_to("POST", "set_backend_metadata"), Answer(403, {"detail": "No."}), times=1)
+    desk.sandbox.faults.append(refusal)
+    await desk.carry_out(await desk.preview(), with_metadata=True)
+    (resource,) = desk.sandbox.resources.values()
+    resource.backend_metadata = {"quota": 1}
+    plan = await desk.preview()
+    assert [(change.backend_id, change.needed) for change in plan.metadata] == [("hpc_1", True)]
+    (result,), _ = await desk.carry_out(plan, with_metadata=True)
+    assert (result.outcome, result.resource) == (ImportOutcome.METADATA_SET, resource.uuid)
+    assert resource.backend_metadata == {"quota": 1, "type": "SLURM account", "description": "Genomics"}
+    assert (await desk.preview()).metadata == ()
+    assert desk.sent(IMPORT) == 1
+
+
+async def test_stopped_before_the_metadata(desk: Desk) -> None:
+    """A stop leaves them for the next run, and says so; that run sets them beside what it imports itself."""
+    desk.reported("hpc_1")
+
+    def stop_at_the_end(phase: str, done: int, total: int) -> None:
+        if phase.startswith("setting"):
+            desk.stop.set()
+
+    (result,), importer = await desk.carry_out(await desk.preview(), with_metadata=True, progress=stop_at_the_end)
+    assert result.outcome is ImportOutcome.WRONG
+    assert result.why == "imported, but its metadata were not set: run the same again"
+    assert isinstance(importer.ended_by, StoppedError)
+    desk.stop.clear()
+    desk.reported("hpc_2")
+    results, _ = await desk.carry_out(await desk.preview(), with_metadata=True)
+    assert [(each.backend_id, each.outcome) for each in results] == [
+        ("hpc_2", ImportOutcome.IMPORTED),
+        ("hpc_1", ImportOutcome.METADATA_SET),
+    ]
+    assert [resource.backend_metadata for resource in desk.sandbox.resources.values()] == [
+        {"type": "SLURM account"}
+    ] * 2
+
+
+async def test_waldur_away_before_the_metadata(desk: Desk) -> None:
+    """An outage ends it with Waldur's exit code; they stay noted."""
+    desk.reported("hpc_1")
+    desk.reported("hpc_2")
+    desk.sandbox.faults.append(Fault(requests_to("POST", "set_backend_metadata"), Answer(503)))
+    results, importer = await desk.carry_out(await desk.preview(), with_metadata=True)
+    assert [result.outcome for result in results] == [ImportOutcome.WRONG] * 2
+    assert isinstance(importer.ended_by, WaldurUnavailableError)
+    assert len((await desk.preview()).metadata) == 2
+    assert desk.sent("set_backend_metadata") == 12, "the second is not tried"
+
+
+async def test_metadata_that_cannot_be_noted(desk: Desk) -> None:
+    """Then nothing is imported: with the record its metadata would be lost."""
+    desk.reported("hpc_1")
+    plan = await desk.preview()
+    (desk.directory / "state").write_text("a file")
+    with pytest.raises(StateError, match="cannot be noted"):
+        await desk.carry_out(plan, with_metadata=True)
+    assert not desk.sent(IMPORT)
+    (desk.directory / "state").unlink()
+    desk.notes.add_metadata({"hpc_1": {}})
+    (note,) = (desk.directory / "state").iterdir()
+    note.write_text("{")
+    with pytest.raises(StateError, match="cannot be read"):
+        await desk.carry_out(plan, with_metadata=True)

@@ -72,6 +72,49 @@ def test_rule_of_format_refuses_in_the_providers_words() -> None:
     assert plan_of(record("hpc_1"), offering=offering(backend_id_rules={"format": {"regex": "("}})).imports
 
 
+def other(**changes: Any) -> ResourceDetails:
+    """A terminated resource of another offering of the same provider and category, with the id hpc_1."""
+    values = {"uuid": "7" * 32, "backend_id": "hpc_1", "state": "Terminated", "offering_uuid": "8" * 32}
+    values |= {"offering_name": "Old cluster", "provider_uuid": "c" * 32, "category_uuid": "d" * 32}
+    return ResourceDetails.model_validate(values | changes)
+
+
+@pytest.mark.parametrize(
+    ("scope", "resource", "refused"),
+    [
+        ("offering", other(), False),
+        ("offering", other(offering_uuid="0" * 32), True),
+        ("offering", other(offering_uuid="0" * 32, backend_id="hpc_2"), False),
+        ("service_provider", other(), True),
+        ("service_provider", other(provider_uuid="e" * 32), False),
+        ("service_provider_category", other(), True),
+        ("service_provider_category", other(category_uuid="e" * 32), False),
+    ],
+)
+def test_rule_of_uniqueness_refuses(scope: str, resource: ResourceDetails, *, refused: bool) -> None:
+    """Within the rule's scope no resource may have the id; those terminated count unless the rule says otherwise."""
+    rules: dict[str, Any] = {"uniqueness": {"scope": scope}}
+    strict = {"customer_uuid": "c" * 32, "category_uuid": "d" * 32, "backend_id_rules": rules}
+    plan = plan_of(record(), offering=offering(**strict), same_scope=[resource])
+    assert bool(plan.refused) is refused
+    if refused:
+        assert "must be unique in " in why(plan)
+        assert "Terminated, of Old cluster" in why(plan)
+    rules["uniqueness"]["include_terminated"] = False
+    assert plan_of(record(), offering=offering(**strict), same_scope=[resource]).imports
+
+
+def test_scope_that_cannot_be_seen_is_said() -> None:
+    """What an offering group is, no list tells: it is left to Waldur, and said beforehand."""
+    grouped = offering(backend_id_rules={"uniqueness": {"scope": "offering_group"}})
+    plan = plan_of(record(), offering=grouped, same_scope=[other()])
+    assert plan.imports
+    assert plan.notes == (
+        "backend_id_rules want ids that are unique in the offering_group, which only Waldur itself can compare",
+    )
+    assert plan_of(record()).notes == ()
+
+
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from support.builders import EPOCH
-from waldur_import_agent.errors import ConfigurationError
-from waldur_import_agent.importing import Selection, read_ids
+from waldur_import_agent.errors import ConfigurationError, UsageError
+from waldur_import_agent.importing import Chosen, Selection, read_ids
 from waldur_import_agent.placement.table import write_table
 from waldur_import_agent.waldur.models import BackendResource
 
@@ -79,3 +79,24 @@ def test_files_of_no_use(tmp_path: Path) -> None:
         path.write_bytes(content)
         with pytest.raises(ConfigurationError, match=reason):
             read_ids(path)
+
+
+def test_chosen_ids_and_patterns() -> None:
+    """A pattern is a shell's; a list is compared as the backend compares; nothing said means all."""
+    assert Chosen()("anything")
+    assert Chosen("HPC_?")("hpc_1")
+    assert not Chosen("hpc_?")("hpc_12")
+    assert Chosen("", ["hpc_1"], ignore_case=True)("HPC_1")
+    assert not Chosen("", ["hpc_1"])("HPC_1")
+
+
+def test_choice_of_nothing_is_wrong_usage() -> None:
+    """Some of what is there is named; where nothing is there, that is said."""
+    Chosen().require_some([])
+    Chosen("x*").require_some(["a", "x1"])
+    with pytest.raises(UsageError, match=r"the pattern 'x\*' names none.*There are: a, b$"):
+        Chosen("x*").require_some(["b", "a"])
+    with pytest.raises(UsageError, match=r"whose first id is 'q', names none.*a00, .*a09 and 2 more"):
+        Chosen("", ["q", "r"]).require_some([f"a{number:02}" for number in range(12)])
+    with pytest.raises(UsageError, match="There are none yet"):
+        Chosen("x").require_some([])

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from waldur_import_agent.sandbox import Offering, Project, Sandbox
+from waldur_import_agent.sandbox import Answer, Fault, Offering, Project, Sandbox, requests_to
 
 Connect = Callable[[str | None], httpx.AsyncClient]
 PATH = "backend-resources/"
@@ -223,6 +223,70 @@ async def test_import_enforces_the_rule_of_format(
     assert answer.status_code == (400 if refused else 201)
     if refused:
         assert answer.json() == refused
+
+
+@pytest.mark.parametrize(
+    ("scope", "there", "refused"),
+    [
+        ("offering", ("Strict", "OK"), True),
+        ("offering", ("Strict", "Terminated"), True),
+        ("offering", ("Other", "OK"), False),
+        ("offering_group", ("Strict", "Terminated"), True),
+        ("service_provider", ("Other", "Terminated"), True),
+        ("service_provider_category", ("Other", "OK"), True),
+        ("service_provider", ("Elsewhere", "OK"), False),
+    ],
+)
+async def test_import_enforces_the_rule_of_uniqueness(
+    sandbox: Sandbox, staff: httpx.AsyncClient, project: Project, *, scope: str, there: tuple[str, str], refused: bool
+) -> None:
+    """Within its scope no resource may have the id; those terminated count unless the rule says otherwise."""
+    strict = sandbox.add_offering("Strict", uniqueness=scope)
+    offerings = {
+        "Strict": strict,
+        "Other": sandbox.add_offering("Other"),
+        "Elsewhere": sandbox.add_offering("Elsewhere", provider="Somebody else"),
+    }
+    name, state = there
+    sandbox.add_resource(offerings[name], project, "hpc_1", state=state)
+
+    async def imported(backend_id: str) -> httpx.Response:
+        record = sandbox.add_record(strict, project, backend_id)
+        return await staff.post(f"{PATH}{record.uuid}/import_resource/", json={"plan": strict.plans[0].uuid})
+
+    answer = await imported("hpc_1")
+    assert answer.status_code == (400 if refused else 201)
+    if refused:
+        assert answer.json() == {
+            "backend_id": [f"A resource with this backend ID exists already in the scope {scope}."]
+        }
+    assert (await imported("hpc_2")).status_code == 201
+    assert (await imported("")).status_code == 201
+    if state == "Terminated":
+        strict.backend_id_rules = {"uniqueness": {"scope": scope, "include_terminated": False}}
+        assert (await imported("hpc_1")).status_code == 201
+
+
+async def test_import_that_commits_late(
+    sandbox: Sandbox, staff: httpx.AsyncClient, offering: Offering, project: Project
+) -> None:
+    """It shows after so many further requests; one that is sent meanwhile makes a second resource, as in PostgreSQL."""
+    record = sandbox.add_record(offering, project, "hpc_1")
+    path, plan = f"{PATH}{record.uuid}/import_resource/", {"plan": offering.plans[0].uuid}
+    sandbox.faults.append(Fault(requests_to("POST", "import_resource"), Answer(504), handled=True, times=1, late=2))
+    assert (await staff.post(path, json=plan)).status_code == 504
+    assert (await staff.get(f"{PATH}{record.uuid}/")).status_code == 200
+    assert not sandbox.resources
+    assert (await staff.get(f"{PATH}{record.uuid}/")).status_code == 404
+    assert len(sandbox.resources) == 1
+
+    record = sandbox.add_record(offering, project, "hpc_2")
+    sandbox.faults.append(Fault(requests_to("POST", "import_resource"), Answer(504), handled=True, times=1, late=2))
+    path = f"{PATH}{record.uuid}/import_resource/"
+    assert (await staff.post(path, json=plan)).status_code == 504
+    assert (await staff.post(path, json=plan)).status_code == 201
+    assert (await staff.get(f"{PATH}{record.uuid}/")).status_code == 404
+    assert [resource.backend_id for resource in sandbox.resources.values()] == ["hpc_1", "hpc_2", "hpc_2"]
 
 
 async def test_import_of_metadata_that_are_no_object(
