@@ -76,7 +76,12 @@ class Station:
         self.staff_token.write_text(self.sandbox.staff_token)
         (self.directory / "token").write_text(self.sandbox.agent_token)
         settings: dict[str, Any] = {
-            "waldur": {"url": self.url, "token_file": "token"},
+            "waldur": {
+                "url": self.url,
+                "token_file": "token",
+                # what a killed import has sent takes effect at once here, or never
+                "effort": {"import_resource": {"look_for": "1s"}},
+            },
             "state_dir": str(self.directory / "state"),
             "lock_dir": str(self.directory / "lock"),
             "poll_interval": "1s",

@@ -47,6 +47,7 @@ def run_export(args: argparse.Namespace) -> int:
     from waldur_import_agent.cli.worksheet import write_text
     from waldur_import_agent.placement import write_directory
     from waldur_import_agent.records import Project
+    from waldur_import_agent.system import now
 
     configuration, redact = session.start(args)
     settings = session.with_staff_token(configuration.settings.waldur, args.token_file)
@@ -58,8 +59,11 @@ def run_export(args: argparse.Namespace) -> int:
             remedy="Name a file with the token of staff or support with --token-file",
         )
     text = write_directory(
-        Project(project.uuid, project.slug, project.name, project.backend_id, project.customer_name)
-        for project in projects
+        (
+            Project(project.uuid, project.slug, project.name, project.backend_id, project.customer_name)
+            for project in projects
+        ),
+        now(),
     )
     write_text(args.file, text)
     output.say(f"{len(projects)} projects")

@@ -12,21 +12,29 @@ if TYPE_CHECKING:
 def read_filled(path: Path | None, overrides: Path | None) -> "list[Table]":
     """What people have filled in: the lines of the overrides file, and of `path`, which would be overwritten.
 
-    Raises AgentError where `path` is no worksheet, and ConfigurationError where the overrides file cannot be read.
+    Raises AgentError where `path` is no worksheet or a line cannot be read, which writing it again would lose, and
+    ConfigurationError where the overrides file cannot be read.
     """
     from waldur_import_agent.placement.overrides import COLUMNS
     from waldur_import_agent.placement.table import read_table
 
     filled = [] if overrides is None else [read_table(overrides, "overrides file", COLUMNS)]
     if path is None or not path.exists() or (overrides is not None and path.samefile(overrides)):
-        return filled
+        return _whole(filled)
     try:
-        return [*filled, read_table(path, "file", COLUMNS)]
+        return _whole([*filled, read_table(path, "file", COLUMNS)])
     except ConfigurationError as error:
         raise AgentError(
             f"{path} is there and was left as it is, since it is no worksheet: {error.args[0]}",
             remedy="Name another file, or move this one away",
         ) from error
+
+
+def _whole(filled: "list[Table]") -> "list[Table]":
+    for table in filled:
+        if table.unreadable:
+            raise AgentError(table.unreadable[0], remedy="Mend this line first: writing the worksheet would lose it")
+    return filled
 
 
 def write_text(path: Path | None, text: str) -> None:

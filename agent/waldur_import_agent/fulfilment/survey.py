@@ -8,7 +8,7 @@ from waldur_import_agent.fulfilment.mapping import ask_mapping_command
 from waldur_import_agent.fulfilment.projects import ProjectSources
 from waldur_import_agent.fulfilment.waldur_side import WaldurSide
 from waldur_import_agent.log import get_logger
-from waldur_import_agent.placement import Overrides, Placer, read_overrides
+from waldur_import_agent.placement import Overrides, Placer, changed_ids, read_overrides
 from waldur_import_agent.plan import Elsewhere, PlanInput, make_plan
 from waldur_import_agent.records import Known, KnownResource, Offering, Plan, Project, Scan, id_key
 from waldur_import_agent.scanners.base import BackendUnavailableError, Scanner
@@ -109,7 +109,7 @@ class Surveyor:
             offering,
             placer,
             known,
-            warnings=(*overrides.problems, *gathered.warnings, *mapped.warnings),
+            warnings=(*overrides.problems, *_changed(overrides, scan), *gathered.warnings, *mapped.warnings),
             notes=(gathered.note,),
             projects=gathered.projects,
             elsewhere=elsewhere,
@@ -161,3 +161,11 @@ class Surveyor:
                 elsewhere=survey.elsewhere,
             )
         )
+
+
+def _changed(overrides: Overrides, scan: Scan) -> tuple[str, ...]:
+    """Lines of the overrides file whose ids a spreadsheet seems to have changed; nothing where not all was read."""
+    if not scan.complete:
+        return ()
+    ids = [resource.backend_id for resource in scan.resources]
+    return tuple(changed_ids(overrides, [*ids, *scan.excluded, *scan.absent]))

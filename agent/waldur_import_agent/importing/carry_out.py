@@ -6,6 +6,7 @@ list of resources is the receipt. In requests to Waldur: two for each record, an
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from http import HTTPStatus
@@ -59,6 +60,8 @@ class Importer:
         self._progress = progress
         self._notes = notes
         self._with_metadata = with_metadata
+        self._under_way: Mapping[str, float] = {}
+        self._began = time.monotonic()
         self._there: Mapping[str, list[ResourceDetails]] = {}
         self.ended_by: AgentError | None = None
 
@@ -67,6 +70,10 @@ class Importer:
 
         Never raises for what Waldur or a signal does; StateError where the metadata cannot be noted beforehand.
         """
+        self._under_way = self._notes.under_way()
+        # what a killed run had sent comes last: its time may be over by then
+        in_order = sorted(plan.imports, key=lambda item: item.record.uuid in self._under_way)
+        plan = replace(plan, imports=tuple(in_order))
         if self._with_metadata:
             kept = {item.record.backend_id: kept_metadata(metadata_of(item.record)) for item in plan.imports}
             self._notes.add_metadata({backend_id: metadata for backend_id, metadata in kept.items() if metadata})
@@ -125,12 +132,13 @@ class Importer:
 
     async def _has_taken_effect(self, record: str) -> bool:
         """Whether an import of the record that a killed run had sent takes effect; only that one is waited for."""
-        noted, seconds = self._notes.sent()
-        left = self._effort.settles_within - seconds
-        if noted != record or left <= 0:
+        if record not in self._under_way:
             return False
+        left = self._effort.settles_within - self._under_way[record] - (time.monotonic() - self._began)
         self._progress("an earlier run was cut off at this record: waiting for what becomes of it", 0, 0)
-        return await self._effort.look_for(lambda: self._gone(record), left) is not None
+        gone = await self._effort.look_for(lambda: self._gone(record), left) is not None
+        self._notes.settled(record)
+        return gone
 
     async def _import(self, plan: ImportPlan, item: Import) -> Result:
         """Send it; a lost answer is looked up before it is sent again. Success is what the record's absence proves."""

@@ -22,11 +22,19 @@ class ImportNotes:
 
     def __init__(self, directory: Path, offering: str) -> None:
         self._directory = directory
-        self._sent = directory / f"import-{offering}.sent"
+        self._sent = directory / f"import-{offering}.sent.json"
         self._metadata = directory / f"import-{offering}.metadata.json"
         self._can_note = True
+        self._earlier: dict[str, float] = {}
 
-    # --- the import under way
+    # --- imports under way
+
+    def under_way(self) -> dict[str, float]:
+        """The records whose import a run that was cut off had sent, and how many seconds ago each."""
+        with contextlib.suppress(OSError, ValueError):
+            sent: dict[str, float] = json.loads(self._sent.read_bytes())
+            self._earlier = sent
+        return {record: max(0.0, time.time() - moment) for record, moment in self._earlier.items()}
 
     def note_sent(self, record: str) -> None:
         """Note that the import of `record` is about to be sent. Without a state directory it is only said, once."""
@@ -34,7 +42,7 @@ class ImportNotes:
             return
         try:
             self._make_directory()
-            self._sent.write_text(record)
+            self._sent.write_text(json.dumps({**self._earlier, record: time.time()}))
         except OSError as error:
             self._can_note = False
             get_logger().warning(
@@ -43,12 +51,9 @@ class ImportNotes:
                 reason=error.strerror,
             )
 
-    def sent(self) -> tuple[str, float]:
-        """The record whose import was sent last by a run that was cut off, and how many seconds ago; or "" and 0."""
-        try:
-            return self._sent.read_text(), max(0.0, time.time() - self._sent.stat().st_mtime)
-        except OSError:
-            return "", 0.0
+    def settled(self, record: str) -> None:
+        """What became of a record that an earlier run had sent is known: the next note leaves it out."""
+        self._earlier.pop(record, None)
 
     def forget_sent(self) -> None:
         """Nothing is under way any more."""

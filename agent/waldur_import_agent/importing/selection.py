@@ -85,7 +85,10 @@ def read_ids(path: Path) -> list[str]:
     except UnicodeDecodeError as error:
         raise ConfigurationError(f"{path} is neither CSV nor plain text in UTF-8: {error}") from error
     if COLUMN in re.split(r"[,;]", lines[0].replace('"', "") if lines else ""):
-        texts = [row.cells.get(COLUMN, "") for row in read_table(path, "file", [COLUMN]).rows]
+        table = read_table(path, "file", [COLUMN])
+        if table.unreadable:
+            raise ConfigurationError(table.unreadable[0], remedy="Mend it: nobody knows which id it names")
+        texts = [row.cells.get(COLUMN, "") for row in table.rows]
     else:
         texts = [line.strip() for line in lines if not line.startswith("#")]
     ids = list(dict.fromkeys(filter(None, texts)))

@@ -1,6 +1,7 @@
 """Which Waldur project a found resource belongs to, and why, or the reason why none can be told."""
 
 from waldur_import_agent.placement.candidates import Candidates
+from waldur_import_agent.placement.changed_ids import changed_ids
 from waldur_import_agent.placement.directory import Directory, read_directory, write_directory
 from waldur_import_agent.placement.overrides import Overrides, read_overrides
 from waldur_import_agent.placement.rules import Placer
@@ -13,6 +14,7 @@ __all__ = [
     "Overrides",
     "Placer",
     "Table",
+    "changed_ids",
     "read_directory",
     "read_overrides",
     "write_directory",

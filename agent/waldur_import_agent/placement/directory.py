@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from waldur_import_agent.errors import ConfigurationError
@@ -13,6 +13,8 @@ from waldur_import_agent.system import modified
 
 COLUMNS = ("uuid", "slug", "backend_id", "name", "customer")
 NEEDED = ("uuid", "slug")
+EXPORTED = "exported "
+"""How the header of an empty column begins that says when the file was written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,7 @@ def read_directory(path: Path) -> Directory:
     """
     table = read_table(path, "directory file", NEEDED)
     projects: list[Project] = []
-    problems: list[str] = []
+    problems = list(table.problems)
     for row in table.rows:
         if not any(row.cells.values()):
             continue
@@ -43,16 +45,31 @@ def read_directory(path: Path) -> Directory:
             problems.append(f"{path}:{row.line}: uuid: {error}")
             continue
         projects.append(Project(uuid, slug, name, backend_id, customer))
-    try:
-        written = modified(path)
-    except OSError as error:
-        raise ConfigurationError(f"the directory file {path} has vanished while it was read") from error
-    return Directory(tuple(projects), written, tuple(problems))
+    return Directory(tuple(projects), _exported(table.columns) or _modified(path), tuple(problems))
 
 
-def write_directory(projects: Iterable[Project]) -> str:
-    """The text of a directory file."""
+def write_directory(projects: Iterable[Project], exported: datetime) -> str:
+    """The text of a directory file. When it was written stands in the header, where no spreadsheet changes it."""
     return write_table(
-        COLUMNS,
+        (*COLUMNS, f"{EXPORTED}{exported.isoformat(timespec='seconds')}"),
         ((project.uuid, project.slug, project.backend_id, project.name, project.customer) for project in projects),
     )
+
+
+def _exported(columns: Iterable[str]) -> datetime | None:
+    """When the file says that it was written; None where it does not."""
+    for column in columns:
+        if column.startswith(EXPORTED):
+            try:
+                moment = datetime.fromisoformat(column.removeprefix(EXPORTED))
+            except ValueError:
+                return None
+            return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return None
+
+
+def _modified(path: Path) -> datetime:
+    try:
+        return modified(path)
+    except OSError as error:
+        raise ConfigurationError(f"the directory file {path} has vanished while it was read") from error

@@ -12,11 +12,16 @@ COLUMNS = ("backend_id", "project")
 
 @dataclass(frozen=True, slots=True)
 class Overrides:
-    """Projects (slug or UUID) by backend_id, each with the line that says so, and what is wrong with other lines."""
+    """Projects (slug or UUID) by backend_id, each with the line that says so, and what is wrong with other lines.
+
+    `written` has the ids as they stand in the file, `path` is where it is.
+    """
 
     lines: Mapping[str, tuple[str, int]] = field(default_factory=dict)
     ignore_case: bool = False
     problems: tuple[str, ...] = ()
+    written: Mapping[str, str] = field(default_factory=dict, compare=False)
+    path: Path | None = field(default=None, compare=False)
 
     def project_of(self, backend_id: str) -> tuple[str, int] | None:
         """The project's slug or UUID for `backend_id` and its line number, or None."""
@@ -31,8 +36,10 @@ def read_overrides(path: Path, *, ignore_case: bool) -> Overrides:
     the file or its header cannot be read.
     """
     lines: dict[str, tuple[str, int]] = {}
-    problems: list[str] = []
-    for row in read_table(path, "overrides file", COLUMNS).rows:
+    table = read_table(path, "overrides file", COLUMNS)
+    problems = list(table.problems)
+    written: dict[str, str] = {}
+    for row in table.rows:
         backend_id, project = decision(row)
         key = id_key(backend_id, ignore_case=ignore_case)
         if not project:
@@ -43,7 +50,8 @@ def read_overrides(path: Path, *, ignore_case: bool) -> Overrides:
             problems.append(f"{path}:{row.line}: {backend_id!r} has another project in line {lines[key][1]}")
         else:
             lines.setdefault(key, (project, row.line))
-    return Overrides(lines, ignore_case, tuple(problems))
+            written.setdefault(key, backend_id)
+    return Overrides(lines, ignore_case, tuple(problems), written, path)
 
 
 def decision(row: Row) -> tuple[str, str]:

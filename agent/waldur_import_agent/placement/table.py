@@ -3,22 +3,26 @@
 import csv
 import io
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TextIO
 
 from waldur_import_agent.errors import ConfigurationError
 from waldur_import_agent.spreadsheet import dialect
 
-FORMULA = re.compile(r"'*[=+\-@\t\r]")
+BEGINS = r"(^|[;,\t\r\n])"
+"""Where a cell begins, for a spreadsheet that splits at another separator too."""
+FORMULA = re.compile(BEGINS + r"('*[=+\-@\t\r])")
 """How a cell begins that a spreadsheet would take for a formula, or one that was kept from it."""
-KEPT_FROM_IT = re.compile(r"'+[=+\-@\t\r]")
+KEPT_FROM_IT = re.compile(BEGINS + r"'('*[=+\-@\t\r])")
+LINES_MAX = 200
+"""Lines of one record: a quote that is not closed within them was never meant to be."""
+UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of a file: its number, and its cells by column, without blanks at their ends."""
+    """One record of a file: the number of its first line, and its cells by column, without blanks at their ends."""
 
     line: int
     cells: Mapping[str, str]
@@ -26,30 +30,41 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A whole file."""
+    """A whole file. `unreadable` names each line that is no CSV, `warnings` say what was read by guess."""
 
     columns: tuple[str, ...]
     rows: tuple[Row, ...]
+    unreadable: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    delimiter: str = field(default=",", compare=False)
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """All that is to be told of it."""
+        return (*self.warnings, *self.unreadable)
 
 
 def read_table(path: Path, what: str, needed: Sequence[str]) -> Table:
-    """Read a CSV file in UTF-8 with a header; comma or semicolon, with or without a byte order mark, any line end.
+    """Read a CSV file with a header; comma or semicolon, with or without a byte order mark, any line end.
 
-    Blanks around a value do not count, and what `write_table` did to a cell is undone. `what` names the file in errors,
-    `needed` are the columns that it must have.
+    Blanks around a value do not count, and what `write_table` did to a cell is undone. A line that is no CSV is named
+    in the table with its number, and the others are there; lines that are not UTF-8 are read as Windows-1252, which is
+    how Excel saves "CSV" in Europe, and named too. `what` names the file in errors, `needed` are the columns that it
+    must have.
 
     Raises ConfigurationError where the file or its header cannot be read.
     """
     header = ",".join(needed)
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            table = _parse(file)
+        data = path.read_bytes()
     except OSError as error:
         raise ConfigurationError(
             f"the {what} {path} cannot be read: {error.strerror}",
             remedy=f"Create it with the header `{header}`, or take it out of the configuration",
         ) from error
-    except (UnicodeDecodeError, csv.Error) as error:
+    try:
+        table = _parse(path, data)
+    except (ValueError, csv.Error) as error:
         raise ConfigurationError(
             f"the {what} {path} is not CSV in UTF-8: {error}", remedy="Save it again as CSV with UTF-8"
         ) from error
@@ -62,29 +77,80 @@ def read_table(path: Path, what: str, needed: Sequence[str]) -> Table:
     return table
 
 
-def write_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """CSV with a header. A cell that a spreadsheet would take for a formula gets an apostrophe before it."""
+def write_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, delimiter: str = ",") -> str:
+    """CSV with a header. A cell that a spreadsheet would take for a formula gets an apostrophe before it.
+
+    So does what would become such a cell where a spreadsheet splits at the other separator, as half of Europe's do.
+    """
     file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
+    writer = csv.writer(file, lineterminator="\n", delimiter=delimiter)
     writer.writerow(_defused(column) for column in columns)
     writer.writerows([_defused("" if cell is None else str(cell)) for cell in row] for row in rows)
     return file.getvalue()
 
 
 def _defused(cell: str) -> str:
-    return f"'{cell}" if FORMULA.match(cell) else cell
+    return FORMULA.sub(r"\1'\2", cell)
 
 
-def _parse(file: TextIO) -> Table:
-    header = file.readline()
-    file.seek(0)
-    lines = csv.reader(file, dialect=dialect(header))
-    columns = tuple(_cell(cell) for cell in next(lines, []))
-    return Table(
-        columns, tuple(Row(lines.line_num, dict(zip(columns, map(_cell, cells), strict=False))) for cells in lines)
-    )
+def _parse(path: Path, data: bytes) -> Table:
+    """The table in `data`. Raises ValueError or csv.Error where its header cannot be read."""
+    if data.startswith(UTF_16):
+        raise ValueError("it is UTF-16")
+    lines, guessed = _lines(data)
+    form = dialect(lines[0] if lines else "")
+    columns: tuple[str, ...] = ()
+    rows: list[Row] = []
+    unreadable: list[str] = []
+    for number, cells in _records(lines, form):
+        if isinstance(cells, csv.Error):
+            if not columns:
+                raise cells
+            unreadable.append(f"{path}:{number}: this is no CSV, and is left out: {cells}")
+        elif not columns:
+            columns = tuple(_cell(cell) for cell in cells)
+        else:
+            rows.append(Row(number, dict(zip(columns, map(_cell, cells), strict=False))))
+    warnings = []
+    if guessed:
+        more = f", like {len(guessed) - 1} more lines" if len(guessed) > 1 else ""
+        warnings.append(
+            f"{path}:{guessed[0]}: this is not UTF-8{more}, and was read as Windows-1252: save it as CSV with UTF-8"
+        )
+    return Table(columns, tuple(rows), tuple(unreadable), tuple(warnings), form.delimiter)
+
+
+def _lines(data: bytes) -> tuple[list[str], list[int]]:
+    """The lines with their ends, and the numbers of those that are no UTF-8."""
+    lines: list[str] = []
+    guessed: list[int] = []
+    for number, line in enumerate(data.removeprefix(b"\xef\xbb\xbf").splitlines(keepends=True), start=1):
+        try:
+            lines.append(line.decode())
+        except UnicodeDecodeError:
+            lines.append(line.decode("cp1252", errors="replace"))
+            guessed.append(number)
+    return lines, guessed
+
+
+def _records(lines: Sequence[str], form: type[csv.Dialect]) -> Iterator[tuple[int, list[str] | csv.Error]]:
+    """Each record with the number of its first line, or why that line begins none; the next line may begin one."""
+    start = 0
+    while start < len(lines):
+        length, found = _record(lines[start : start + LINES_MAX], form)
+        yield start + 1, found
+        start += length
+
+
+def _record(lines: Sequence[str], form: type[csv.Dialect]) -> tuple[int, list[str] | csv.Error]:
+    """The record that begins with the first of `lines`, and how many of them it has."""
+    reader = csv.reader(lines, dialect=form)
+    try:
+        cells = next(reader)
+    except csv.Error as error:
+        return 1, error
+    return reader.line_num, cells
 
 
 def _cell(text: str) -> str:
-    text = text.strip()
-    return text[1:] if KEPT_FROM_IT.match(text) else text
+    return KEPT_FROM_IT.sub(r"\1\2", text.strip())

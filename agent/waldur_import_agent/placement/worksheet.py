@@ -23,10 +23,12 @@ def write_worksheet(
     """The worksheet as CSV: first the lines of `filled` in which somebody named a project, then what is undecided.
 
     A filled line keeps its project and what people wrote into columns of their own, also when its resource is placed
-    by it or is no longer found; facts of what is found are those of now.
+    by it or is no longer found; facts of what is found are those of now. Cells are separated as in the last of
+    `filled`.
     """
     sheet = _Sheet(undecided, found, projects, filled, ignore_case=ignore_case)
-    return write_table((*COLUMNS, *sheet.own_columns), sheet.rows())
+    delimiter = filled[-1].delimiter if filled else ","
+    return write_table((*COLUMNS, *sheet.own_columns), sheet.rows(), delimiter=delimiter)
 
 
 class _Sheet:
