@@ -17,11 +17,12 @@ from waldur_import_agent.waldur.errors import (
     WaldurInvalidError,
     WaldurRefusedError,
     WaldurUnavailableError,
+    WaldurWrongStateError,
 )
 
 EQUAL_REFUSALS_MAX = 20
 """As many equal refusals in a row mean that the rest would be refused too."""
-REFUSALS = (WaldurRefusedError, WaldurInvalidError, WaldurGoneError)
+REFUSALS = (WaldurRefusedError, WaldurInvalidError, WaldurGoneError, WaldurWrongStateError)
 
 T = TypeVar("T")
 
