@@ -70,12 +70,13 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A request that this agent has claimed, or was about to."""
+    """A request that this agent has claimed, or was about to; `intended` is when that was first noted."""
 
     request: str
     offering: str
     phase: Phase
     attempts: int
+    intended: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,9 +181,9 @@ class Journal:
         """The claim of one request, or None."""
         with _errors(self._path):
             row = self._connection.execute(
-                "SELECT request, offering, phase, attempts FROM claim WHERE request = ?", (request,)
+                "SELECT request, offering, phase, attempts, intended FROM claim WHERE request = ?", (request,)
             ).fetchone()
-        return None if row is None else Claim(row[0], row[1], Phase(row[2]), row[3])
+        return None if row is None else _claim(row)
 
     def forget(self, request: str) -> None:
         """Note that `request` is finished, gone or another's."""
@@ -193,14 +194,15 @@ class Journal:
         """The claims of an offering, the oldest first."""
         with _errors(self._path):
             rows = self._connection.execute(
-                "SELECT request, offering, phase, attempts FROM claim WHERE offering = ? ORDER BY intended", (offering,)
+                "SELECT request, offering, phase, attempts, intended FROM claim WHERE offering = ? ORDER BY rowid",
+                (offering,),
             ).fetchall()
-        return [Claim(request, offering, Phase(phase), attempts) for request, offering, phase, attempts in rows]
+        return [_claim(row) for row in rows]
 
     # --- rounds
 
     def record_round(self, ended: Round, reasons: Iterable[Reason]) -> None:
-        """Keep how a round ended; of each offering the last 100 are kept."""
+        """Keep how a round ended; of each offering the last 100 are kept, in the order of writing: clocks may jump."""
         with self._write() as connection:
             connection.execute(
                 "INSERT OR REPLACE INTO round VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -221,7 +223,7 @@ class Journal:
             )
             connection.execute(
                 "DELETE FROM round WHERE offering = ?1 AND run NOT IN"
-                " (SELECT run FROM round WHERE offering = ?1 ORDER BY started DESC LIMIT ?2)",
+                " (SELECT run FROM round WHERE offering = ?1 ORDER BY rowid DESC LIMIT ?2)",
                 (ended.offering, ROUNDS_KEPT),
             )
 
@@ -230,7 +232,7 @@ class Journal:
         with _errors(self._path):
             rows = self._connection.execute(
                 "SELECT run, offering, started, finished, outcome, message, requests, counts FROM round"
-                " WHERE offering = ? ORDER BY started DESC",
+                " WHERE offering = ? ORDER BY rowid DESC",
                 (offering,),
             ).fetchall()
         return [
@@ -287,6 +289,11 @@ class Journal:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 raise
+
+
+def _claim(row: tuple[str, str, str, int, str]) -> Claim:
+    request, offering, phase, attempts, intended = row
+    return Claim(request, offering, Phase(phase), attempts, datetime.fromisoformat(intended))
 
 
 @contextmanager

@@ -5,7 +5,7 @@ Frozen dataclasses, no I/O. UUIDs are strings of 32 hexadecimal digits, as Waldu
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
 Attribute: TypeAlias = str | int | float | bool
@@ -161,7 +161,8 @@ class Marker:
         try:
             texts = {key: found[key] for key in ("instance", "content", "host", "version", "run")}
             written = datetime.fromisoformat(found["written"])
-        except (KeyError, TypeError, ValueError):
+            written = written.replace(tzinfo=UTC) if written.tzinfo is None else written.astimezone(UTC)
+        except (KeyError, TypeError, ValueError, OverflowError):
             return None
         if not all(isinstance(text, str) for text in texts.values()):
             return None

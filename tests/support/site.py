@@ -1,7 +1,8 @@
 """A site for tests: a sandbox Waldur, a backend that says what it is told, and the real agent between them."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -65,8 +66,18 @@ class ToldScanner:
         return self.result
 
 
+async def _at_once(request: httpx.Request) -> None: ...
+
+
 class SandboxTransport(httpx.ASGITransport):
-    """The sandbox without a socket; a connection that it drops is one for httpx too. `before` may raise or wait."""
+    """The sandbox without a socket; a connection that it drops is one for httpx too.
+
+    `before` is awaited before a request reaches the sandbox, `after` before its answer goes back; both may wait or
+    raise.
+    """
+
+    before: Callable[[httpx.Request], Awaitable[None]] = staticmethod(_at_once)
+    after: Callable[[httpx.Request], Awaitable[None]] = staticmethod(_at_once)
 
     def __init__(self, sandbox: Sandbox) -> None:
         super().__init__(app=sandbox.app)
@@ -79,7 +90,10 @@ class SandboxTransport(httpx.ASGITransport):
         self.peak = max(self.peak, self.in_flight)
         try:
             await asyncio.sleep(0)
-            return await super().handle_async_request(request)
+            await self.before(request)
+            response = await super().handle_async_request(request)
+            await self.after(request)
+            return response  # noqa: TRY300 - what can raise stands together
         except ConnectionLostError as error:
             raise httpx.ReadError("connection lost", request=request) from error
         finally:
@@ -100,6 +114,10 @@ class Site:
     waits: list[float] = field(default_factory=list)
     allow_withdrawals: bool = False
     instance: str = "default"
+    host: str = "testhost"
+    simulated: bool = False
+    """Whether the test runs in a SimulatedLoop: waits then take their time."""
+    journal: type[Journal] = Journal
     siblings: list[tuple[Offering, bool]] = field(default_factory=list)
     """Other offerings of the same backend, and whether each is configured before this one."""
     redact: Redactor = field(default_factory=Redactor)
@@ -130,9 +148,10 @@ class Site:
             {"uuid": self.offering.uuid, "scanner": {"type": "told"}, "projects": {"rules": RULES}}
             | self.offering_settings
         )
-        effort = Effort(waldur.effort, stop=self.stop, sleep=self._sleep)
+        clock = asyncio.get_running_loop().time if self.simulated else time.monotonic
+        effort = Effort(waldur.effort, stop=self.stop, clock=clock, sleep=self._sleep)
         client = WaldurClient.from_settings(waldur, transport=self.transport, on_token=self.redact.add)
-        with Journal.open(self.directory) as journal:
+        with self.journal.open(self.directory) as journal:
             async with client:
                 yield Answerer(
                     surveyor=Surveyor(
@@ -149,7 +168,7 @@ class Site:
                     ),
                     claims=Claims(client, effort, journal, offering.uuid),
                     journal=journal,
-                    identity=Identity(self.instance, "testhost", "0.0"),
+                    identity=Identity(self.instance, self.host, "0.0"),
                     redact=self.redact,
                     stop=self.stop,
                     creates_in_flight=waldur.creates_in_flight,
@@ -157,7 +176,7 @@ class Site:
 
     async def _sleep(self, seconds: float) -> None:
         self.waits.append(seconds)
-        await asyncio.sleep(0)
+        await asyncio.sleep(seconds if self.simulated else 0)
 
     async def round(self) -> RoundReport:
         """Start the agent, let it do one round, and stop it."""

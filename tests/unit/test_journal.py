@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from support.builders import EPOCH, OFFERING
 from waldur_import_agent import journal as journal_module
 from waldur_import_agent.errors import StateError
 from waldur_import_agent.journal import Claim, Journal, Phase, Reason, Round
+from waldur_import_agent.system import now
 
 OTHER = "0" * 32
 
@@ -75,8 +77,11 @@ def a_round(number: int = 0, *, run: str | None = None, offering: str = OFFERING
 
 def test_intent_is_on_disk(journal: Journal, directory: Path) -> None:
     """Before start_processing is sent the claim can be read by whoever comes after a crash."""
+    before = now()
     journal.intend("request1", OFFERING)
-    assert claims(directory) == [Claim("request1", OFFERING, Phase.INTENDED, 0)]
+    (claim,) = claims(directory)
+    assert claim == Claim("request1", OFFERING, Phase.INTENDED, 0, claim.intended)
+    assert before <= claim.intended <= now()
 
 
 def test_another_process_reads_what_is_written(journal: Journal, directory: Path) -> None:
@@ -102,10 +107,11 @@ def test_claims_are_each_offerings_own_the_oldest_first(journal: Journal) -> Non
 def test_second_intent_changes_nothing(journal: Journal) -> None:
     """A claim that is there already keeps its phase and its attempts: five attempts stay five over restarts."""
     journal.intend("request1", OFFERING)
+    (first,) = journal.claims(OFFERING)
     journal.set_phase(["request1"], Phase.CLAIMED)
     journal.count_attempt(["request1"])
     journal.intend("request1", OFFERING)
-    assert journal.claims(OFFERING) == [Claim("request1", OFFERING, Phase.CLAIMED, 1)]
+    assert journal.claims(OFFERING) == [replace(first, phase=Phase.CLAIMED, attempts=1)]
 
 
 def test_claim_of_one_request(journal: Journal) -> None:
@@ -114,7 +120,9 @@ def test_claim_of_one_request(journal: Journal) -> None:
     journal.intend("request2", OTHER)
     journal.set_phase(["request2"], Phase.CLAIMED)
     journal.count_attempt(["request2"])
-    assert journal.claim("request2") == Claim("request2", OTHER, Phase.CLAIMED, 1)
+    claim = journal.claim("request2")
+    assert claim is not None
+    assert claim == Claim("request2", OTHER, Phase.CLAIMED, 1, claim.intended)
     assert journal.claim("request3") is None
 
 
@@ -177,11 +185,11 @@ def test_round_is_read_back_as_it_was(journal: Journal, directory: Path) -> None
 
 
 def test_rounds_are_each_offerings_own_the_newest_first(journal: Journal) -> None:
-    """History starts with what happened last, whatever the order of writing."""
-    for number in (2, 1, 3):
+    """History starts with what was written last, though the clock was set back meanwhile."""
+    for number in (2, 3, 1):
         journal.record_round(a_round(number), [])
     journal.record_round(a_round(9, offering=OTHER), [])
-    assert [ended.started.second for ended in journal.rounds(OFFERING)] == [3, 2, 1]
+    assert [ended.started.second for ended in journal.rounds(OFFERING)] == [1, 3, 2]
     assert [ended.started.second for ended in journal.rounds(OTHER)] == [9]
 
 
@@ -202,6 +210,14 @@ def test_last_hundred_rounds_of_each_offering_are_kept(journal: Journal, directo
     assert len(journal.rounds(OTHER)) == 1
     with other_connection(directory) as other:
         assert other.execute("SELECT min(rowid), count(*) FROM reason").fetchone() == (3, 100)
+
+
+def test_round_is_kept_though_the_clock_was_set_back(journal: Journal) -> None:
+    """A hundred rounds with later times do not push out the one that is written now."""
+    for number in range(1, 101):
+        journal.record_round(a_round(number), [])
+    journal.record_round(a_round(0), [])
+    assert journal.rounds(OFFERING)[0].run == a_round(0).run
 
 
 def test_round_that_is_recorded_again_replaces_itself(journal: Journal) -> None:

@@ -18,9 +18,10 @@ from waldur_import_agent.waldur.errors import (
     WaldurInvalidError,
     WaldurRefusedError,
     WaldurUnavailableError,
+    WaldurWrongStateError,
 )
 
-REFUSALS = (WaldurRefusedError, WaldurInvalidError, WaldurGoneError)
+REFUSALS = (WaldurRefusedError, WaldurInvalidError, WaldurGoneError, WaldurWrongStateError)
 
 T = TypeVar("T")
 

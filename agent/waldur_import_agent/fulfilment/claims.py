@@ -6,11 +6,14 @@ another agent's result. The rule: Processing with an entry in our journal is our
 
 import asyncio
 from collections.abc import Iterable
+from dataclasses import replace
+from datetime import timedelta
 from http import HTTPStatus
 
 from waldur_import_agent.fulfilment.outcome import Ending, Outcome
 from waldur_import_agent.journal import Claim, Journal, Phase
 from waldur_import_agent.log import get_logger
+from waldur_import_agent.system import now
 from waldur_import_agent.waldur.client import WaldurClient
 from waldur_import_agent.waldur.effort import Effort
 from waldur_import_agent.waldur.errors import (
@@ -27,8 +30,13 @@ from waldur_import_agent.waldur.models import BackendResourceRequest, RequestSta
 
 SHORT_MESSAGE = 500
 """Characters of an error message that get through where the whole of it does not."""
-NOT_OURS = (WaldurGoneError, WaldurRefusedError, WaldurWrongStateError)
-"""The request is gone, or another's."""
+REFUSALS = (WaldurGoneError, WaldurRefusedError, WaldurWrongStateError, WaldurInvalidError)
+"""Waldur answered, and said no."""
+ENDED = frozenset({RequestState.DONE, RequestState.ERRED})
+GONE = "gone"
+"""Stands for the state of a request that Waldur does not show."""
+KEPT_FOR = timedelta(days=7)
+"""How long a request is remembered that cannot be seen or ended now: a role that was lost may come back."""
 
 
 class Claims:
@@ -40,11 +48,13 @@ class Claims:
         self._journal = journal
         self._offering = offering
         self._log = get_logger()
+        self._left: set[str] = set()
 
     async def recover(self) -> list[Claim]:
-        """The claims of the journal that are in Processing; those that have ended, or are gone, are forgotten.
+        """The claims of the journal that are in Processing; those that have ended are forgotten.
 
-        One that is still Sent stays in the journal: the claim may yet arrive. Raises WaldurUnavailableError or
+        One that is still Sent stays in the journal: the claim may yet arrive. One that Waldur does not show now stays
+        for a week: it is Processing, and ours, when a role that was lost comes back. Raises WaldurUnavailableError or
         WaldurNotAuthenticatedError with the journal unchanged.
         """
         ours = []
@@ -53,8 +63,11 @@ class Claims:
             if state == RequestState.PROCESSING:
                 self._log.info("claim resumed", request=claim.request, phase=claim.phase, attempts=claim.attempts)
                 certain = claim.phase in {Phase.CLAIMED, Phase.FINISHING}
-                self._journal.set_phase([claim.request], Phase.CLAIMED if certain else Phase.AMBIGUOUS)
-                ours.append(claim)
+                resumed = replace(claim, phase=Phase.CLAIMED if certain else Phase.AMBIGUOUS)
+                self._journal.set_phase([claim.request], resumed.phase)
+                ours.append(resumed)
+            elif state == GONE:
+                self._leave(claim, "Waldur does not show it")
             elif state != RequestState.SENT:
                 self._log.info("claim forgotten", request=claim.request, state=state)
                 self._journal.forget(claim.request)
@@ -85,66 +98,82 @@ class Claims:
         self._journal.intend(request, self._offering)
         try:
             await self._effort.once(lambda: self._client.start_processing(request))
-        except WaldurUnavailableError as error:
-            return await self._arrived(request, error, rolled_back=error.status == HTTPStatus.INTERNAL_SERVER_ERROR)
         except WaldurNotAuthenticatedError:
             if not tried_before:
                 self._journal.forget(request)
             raise
-        except (*NOT_OURS, WaldurInvalidError) as error:
+        except WaldurUnavailableError as error:
+            # Django's own 500 was rolled back, and may mean that another agent was faster
+            lost = error.status != HTTPStatus.INTERNAL_SERVER_ERROR
+            return await self._arrived(request, error, perhaps=lost or tried_before)
+        except REFUSALS as error:
             # an earlier claim of ours, whose answer was lost, may have arrived since
-            if tried_before and isinstance(error, WaldurWrongStateError):
-                return await self._arrived(request, error, rolled_back=False)
-            self._log.warning("request left alone", request=request, reason=str(error))
-            self._journal.forget(request)
-            return False
+            return await self._arrived(request, error, perhaps=tried_before)
         self._journal.set_phase([request], Phase.CLAIMED)
         self._log.info("request claimed", request=request)
         return True
 
-    async def _arrived(self, request: str, error: WaldurError, *, rolled_back: bool) -> bool:
-        """Whether the request is Processing after a claim whose answer was lost: then, perhaps, by our claim.
+    async def _arrived(self, request: str, error: WaldurError, *, perhaps: bool) -> bool:
+        """Ask what became of a request whose claim failed; whether it is Processing, `perhaps` by a claim of ours.
 
-        `rolled_back` is a certain no: Django's own 500. Where it is still Sent the intent stays, since the claim may
-        arrive late; a later look, or a 409, will tell.
+        Where it is still Sent, or cannot be seen, the intent stays: the claim may arrive late, and a later look will
+        tell. What cannot be ours is forgotten before anything else can fail.
         """
+        if not perhaps:
+            self._journal.forget(request)
         state = await self._state(request)
-        if state == RequestState.PROCESSING and not rolled_back:
+        if state == RequestState.PROCESSING and perhaps:
             self._journal.set_phase([request], Phase.AMBIGUOUS)
             self._log.warning("request claimed, perhaps", request=request, reason=str(error))
             return True
         self._log.warning("request not claimed", request=request, state=state, reason=str(error))
-        if state != RequestState.SENT or rolled_back:
+        if state in ENDED:
             self._journal.forget(request)
         return False
 
     async def _state(self, request: str) -> str:
         try:
             return (await self._effort.read(lambda: self._client.retrieve_request(request))).state
-        except (WaldurGoneError, WaldurRefusedError):
-            return "gone"
+        except REFUSALS:
+            return GONE
 
     async def finish(self, request: str, outcome: Outcome) -> bool:
         """End one of our requests; whether it is ended. A lost answer is looked up; another's end is left as it is.
 
-        One that may be another's is never ended Erred: it stays, and a round that succeeds ends it Done. Raises
-        WaldurUnavailableError, WaldurNotAuthenticatedError or StoppedError with the claim still in the journal.
+        One that may be another's is never ended Erred: it stays, and a round that succeeds ends it Done. One whose end
+        Waldur refuses stays too: a role that was lost may come back. Raises WaldurUnavailableError,
+        WaldurNotAuthenticatedError or StoppedError with the claim still in the journal.
         """
         claim = self._journal.claim(request)
-        if outcome.ending is not Ending.DONE and (claim is None or claim.phase is Phase.AMBIGUOUS):
-            self._log.error("request not ended: it may be another agent's", request=request, reason=outcome.message)
-            return False
-        if claim is not None and claim.phase is not Phase.AMBIGUOUS:
+        if claim is None:
+            return True  # not in the journal is not ours
+        if claim.phase is not Phase.AMBIGUOUS:
             self._journal.set_phase([request], Phase.FINISHING)
+        elif outcome.ending is not Ending.DONE:
+            self._leave(claim, f"it may be another agent's ({outcome.message})")
+            return False
         tell = self._tell_done if outcome.ending is Ending.DONE else self._tell_erred
         try:
             await self._effort.finish(lambda: tell(request, outcome))
-        except NOT_OURS as error:
-            self._log.warning("request was not ours to end", request=request, reason=str(error))
-        except WaldurInvalidError as error:
-            self._log.error("request cannot be ended: end it by hand", request=request, reason=str(error))
+        except (*REFUSALS, WaldurUnavailableError) as error:
+            # a 500 that outlasts all attempts while Waldur answers reads is about this request
+            if isinstance(error, WaldurUnavailableError) and error.status != HTTPStatus.INTERNAL_SERVER_ERROR:
+                raise
+            if await self._state(request) not in ENDED:
+                self._leave(claim, str(error))
+                return False
         self._journal.forget(request)
         return True
+
+    def _leave(self, claim: Claim, reason: str) -> None:
+        """Keep a claim that cannot be ended now, and say so once; after a week it is left to a person."""
+        if now() - claim.intended < KEPT_FOR:
+            log = self._log.debug if claim.request in self._left else self._log.error
+            log("request not ended, it is tried again", request=claim.request, reason=reason)
+            self._left.add(claim.request)
+            return
+        self._log.error("request given up: end it by hand if it is in Processing", request=claim.request, reason=reason)
+        self._journal.forget(claim.request)
 
     async def _tell_done(self, request: str, outcome: Outcome) -> None:
         del outcome
@@ -152,6 +181,8 @@ class Claims:
             await self._client.set_done(request)
         except WaldurWrongStateError:
             state = (await self._client.retrieve_request(request)).state
+            if state not in ENDED:
+                raise
             if state != RequestState.DONE:
                 self._log.warning("request was ended by somebody else", request=request, state=state)
 

@@ -14,9 +14,10 @@ from waldur_import_agent.redactor import Redactor
 ITEMS_SHOWN = 10
 """Items that stand in an error message; all of them stand in the traceback."""
 MESSAGE_MAX = 8 * 1024
-"""Characters of an error message; Waldur itself has no limit."""
+"""Bytes of an error message; Waldur itself has no limit."""
 TRACEBACK_MAX = 64 * 1024
-"""Characters of an error traceback."""
+"""Bytes of an error traceback."""
+CUT = "\n[cut short]"
 
 
 class Ending(StrEnum):
@@ -106,8 +107,10 @@ class Problems:
         return Outcome(Ending.ERRED, self._safe(message, MESSAGE_MAX), self._safe(text, TRACEBACK_MAX), error)
 
     def _safe(self, text: str, limit: int) -> str:
-        text = self._redact(text).replace("\0", "�").encode("utf-8", "replace").decode()
-        return text if len(text) <= limit else text[: limit - 12] + "\n[cut short]"
+        encoded = self._redact(text).replace("\0", "�").encode("utf-8", "replace")
+        if len(encoded) <= limit:
+            return encoded.decode()
+        return encoded[: limit - len(CUT)].decode(errors="ignore") + CUT
 
 
 def _shown(items: Sequence[str]) -> list[str]:

@@ -8,11 +8,13 @@ from datetime import datetime
 from waldur_import_agent.errors import AgentError, ConfigurationError, StateError, StoppedError
 from waldur_import_agent.fulfilment.apply import Applier
 from waldur_import_agent.fulfilment.claims import Claims
+from waldur_import_agent.fulfilment.other_agents import signs_of_others
 from waldur_import_agent.fulfilment.outcome import Ending, Outcome, Problems, RoundReport
 from waldur_import_agent.fulfilment.survey import Survey, Surveyor
-from waldur_import_agent.journal import Journal, Round
+from waldur_import_agent.fulfilment.waldur_side import RecordsCannotBeListedError
+from waldur_import_agent.journal import Journal, Phase, Round
 from waldur_import_agent.log import get_logger
-from waldur_import_agent.records import Marker, Plan
+from waldur_import_agent.records import Known, Marker, Plan
 from waldur_import_agent.redactor import Redactor
 from waldur_import_agent.system import now, unless
 from waldur_import_agent.waldur.errors import (
@@ -117,15 +119,21 @@ class Answerer:
         self.checked.set()
 
     async def _take_requests(self) -> tuple[list[str], list[str]]:
-        """The requests to answer now, and those that were given up."""
+        """The requests to answer now, and those that were given up.
+
+        One that was given up and may be another agent's has an attempt more than the most: no scan is begun for it
+        again, but a round that succeeds for another request ends it.
+        """
         requests, given_up = [], []
         for claim in await unless(self.stop, self.claims.recover()):
-            if claim.attempts >= ATTEMPTS_MAX:
-                if not await self.claims.finish(claim.request, GIVEN_UP):
-                    self.journal.forget(claim.request)
-                given_up.append(claim.request)
-            else:
+            if claim.attempts < ATTEMPTS_MAX:
                 requests.append(claim.request)
+            elif claim.attempts == ATTEMPTS_MAX:
+                ended = await self.claims.finish(claim.request, GIVEN_UP)
+                if claim.phase is Phase.AMBIGUOUS:
+                    self.journal.count_attempt([claim.request])
+                if ended or claim.phase is Phase.AMBIGUOUS:
+                    given_up.append(claim.request)
         requests += await self.claims.take(await unless(self.stop, self.claims.sent()), self.stop)
         return requests, given_up
 
@@ -137,7 +145,8 @@ class Answerer:
         try:
             survey = await self.surveyor.look()
             plan = self.surveyor.plan(survey)
-            for warning in (*survey.warnings, *plan.warnings):
+            others = signs_of_others(survey.known.records, self.identity.instance, self.identity.host, now())
+            for warning in (*survey.warnings, *plan.warnings, *others):
                 log.warning("survey", note=warning)
             applier = Applier(
                 self.surveyor.side, self._marker(report.run), self.creates_in_flight, self.surveyor.progress
@@ -173,7 +182,7 @@ class Answerer:
             return [], None
         again = plan
         for passes in range(PASSES_AFTER_RECEIPT + 1):
-            survey = replace(survey, known=await self.surveyor.side.known())
+            survey = replace(survey, known=await self._listed_again())
             again = self.surveyor.plan(survey, applier.refused)
             if not again.writes or applier.gave_up or passes == PASSES_AFTER_RECEIPT:
                 break
@@ -182,15 +191,35 @@ class Answerer:
         difference = [] if applier.gave_up else _differences(again, applier)
         return difference, len(survey.known.records)
 
+    async def _listed_again(self) -> Known:
+        """What Waldur lists after the writes. It could list the records before, so that a 500 now is an outage."""
+        try:
+            return await self.surveyor.side.known()
+        except RecordsCannotBeListedError as error:
+            raise error.outage from error
+
     async def _finish(self, report: RoundReport) -> RoundReport:
+        outcome = report.outcome
+        if outcome.ending is Ending.DONE:
+            for claim in self.journal.claims(self.offering):
+                if claim.attempts > ATTEMPTS_MAX:
+                    await self._end(claim.request, outcome)
         for request in report.requests:
-            try:
-                if not await self.claims.finish(request, report.outcome):
-                    error = StoppedError(f"request {request} is left in Processing: it may be another agent's")
-                    report = replace(report, outcome=replace(report.outcome, ending=Ending.WAITING, error=error))
-            except WAIT as error:
+            error = await self._end(request, outcome)
+            if error is not None:
+                # a round that came to its end is no attempt that was cut off
+                self.journal.count_attempt([request], -1)
                 report = replace(report, outcome=replace(report.outcome, ending=Ending.WAITING, error=error))
         return report
+
+    async def _end(self, request: str, outcome: Outcome) -> AgentError | None:
+        """End one request, or say why it stays in Processing."""
+        try:
+            if not await self.claims.finish(request, outcome):
+                return StoppedError(f"request {request} cannot be ended now, see the log: it is tried again")
+        except WAIT as error:
+            return error
+        return None
 
     def _ended(self, report: RoundReport) -> RoundReport:
         report = replace(report, finished=now())

@@ -25,7 +25,21 @@ from waldur_import_agent.waldur.models import Project as WaldurProject
 
 
 class RecordsCannotBeListedError(WaldurError):
-    """Waldur answers 500 to every list of backend resources: nothing can be compared, so nothing is written."""
+    """Waldur answers 500 to every list of backend resources: nothing can be compared, so nothing is written.
+
+    `outage` is that answer.
+    """
+
+    def __init__(self, outage: WaldurUnavailableError) -> None:
+        super().__init__(
+            outage.method,
+            outage.path,
+            outage.status,
+            "backend resources cannot be listed although other reads work, a fault of some Waldur releases of 2025; "
+            "nothing was written, since nothing could be compared",
+            remedy="Upgrade Waldur",
+        )
+        self.outage = outage
 
 
 class WaldurSide:
@@ -97,14 +111,7 @@ class WaldurSide:
 
     async def _tell_whether_only_records_fail(self, error: WaldurUnavailableError) -> None:
         await self.offering()
-        raise RecordsCannotBeListedError(
-            error.method,
-            error.path,
-            error.status,
-            "backend resources cannot be listed although other reads work, a fault of some Waldur releases of 2025; "
-            "nothing was written, since nothing could be compared",
-            remedy="Upgrade Waldur",
-        ) from error
+        raise RecordsCannotBeListedError(error) from error
 
     async def create(self, wanted: WantedRecord, marker: Callable[[str, datetime], Marker]) -> str:
         """Create a record and return its UUID. A lost answer is looked up before it is sent again."""

@@ -1,5 +1,7 @@
 """/api/backend-resource-requests/: list, create, retrieve, start_processing, set_done, set_erred."""
 
+import copy
+import dataclasses
 from collections.abc import Callable
 from http import HTTPStatus
 from uuid import UUID
@@ -58,12 +60,12 @@ async def retrieve_request(call: Call) -> Response:
 
 async def start_processing(call: Call) -> Response:
     """Claim a request that is Sent."""
-    return _moved(call, call.state.start_processing, "processing")
+    return await _moved(call, call.state.start_processing, "processing")
 
 
 async def set_done(call: Call) -> Response:
     """End a request that is Processing."""
-    return _moved(call, call.state.set_done, "done")
+    return await _moved(call, call.state.set_done, "done")
 
 
 async def set_erred(call: Call) -> Response:
@@ -75,17 +77,37 @@ async def set_erred(call: Call) -> Response:
     fields.check()
     if "error_message" not in fields or "error_traceback" not in fields:
         raise CrashError
-    call.state.set_erred(request, message, traceback)
+    row = copy.copy(request)
+    call.state.set_erred(row, message, traceback)
+    await _save(call, row, request)
     return JSONResponse({"status": "Request state set to erred."})
 
 
-def _moved(call: Call, transition: Callable[[Request], None], name: str) -> Response:
+async def _moved(call: Call, transition: Callable[[Request], None], name: str) -> Response:
+    """Move a request as the server does, which is no atomic step.
+
+    It reads the row for the check (409), reads it again for the transition (a 500 where that is no longer allowed), and
+    then saves all columns, whatever others have saved since.
+    """
     request = _manageable(call)
     try:
-        transition(request)
+        transition(copy.copy(request))
     except WrongStateError as error:
         raise refusal(HTTPStatus.CONFLICT, str(error)) from error
+    await call.state.pause()
+    row = copy.copy(request)
+    try:
+        transition(row)
+    except WrongStateError as error:
+        raise CrashError from error
+    await _save(call, row, request)
     return JSONResponse({"status": f"Request state set to {name}."})
+
+
+async def _save(call: Call, row: Request, request: Request) -> None:
+    await call.state.pause()
+    for column in dataclasses.fields(Request):
+        setattr(request, column.name, getattr(row, column.name))
 
 
 def _manageable(call: Call) -> Request:

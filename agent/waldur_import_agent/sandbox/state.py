@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -42,11 +42,18 @@ class WrongStateError(Exception):
     """A transition is not allowed from the present state; the text names the states from which it is."""
 
 
+async def _no_pause() -> None: ...
+
+
 class State:
     """All objects of one sandbox, in memory, and the four users that every sandbox has."""
 
+    pause: Callable[[], Awaitable[None]]
+    """Awaited where the real server can be overtaken: between two statements of a transition. By default never."""
+
     def __init__(self, clock: Callable[[], datetime]) -> None:
         self._clock = clock
+        self.pause = _no_pause
         self._last = datetime.min.replace(tzinfo=UTC)
         self._slugs: Counter[str] = Counter()
         self._commits_after = 0

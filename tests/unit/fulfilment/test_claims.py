@@ -1,17 +1,22 @@
 """Whose a request is: claims whose answers are lost, crashes, other agents, and requests that others end."""
 
 import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+from typing import TypeAlias
 
 import pytest
+from structlog.testing import capture_logs
 
 from support.site import Site
 from waldur_import_agent.errors import ConfigurationError, ExitCode, StateError
 from waldur_import_agent.fulfilment import Ending
 from waldur_import_agent.journal import Journal, Phase
-from waldur_import_agent.sandbox import Answer, Fault, Request, requests_to
+from waldur_import_agent.sandbox import Answer, Fault, Request, RequestState, requests_to
 from waldur_import_agent.scanners.base import BackendMisconfiguredError, BackendUnavailableError
 from waldur_import_agent.waldur.errors import WaldurNotAuthenticatedError
 
+Later: TypeAlias = Callable[[timedelta], None]
 START, DONE, ERRED = "start_processing", "set_done", "set_erred"
 
 
@@ -112,14 +117,40 @@ async def test_intent_of_a_request_that_another_claimed_is_never_ended_erred(sit
     assert request.state == "Processing"
 
 
-async def test_request_that_may_be_anothers_is_left_after_five_attempts(site: Site) -> None:
-    """Five cut off rounds: a request that may be another's is forgotten, not ended."""
+async def test_request_that_may_be_anothers_is_given_up_without_an_end(site: Site) -> None:
+    """Five cut off rounds: for a request that may be another's no scan is begun again, and it is told once."""
     request = site.ask()
     site.sandbox.start_processing(request)
     note_claim(site, request, phase=Phase.AMBIGUOUS, attempts=5)
+    reports = [await site.round(), await site.round()]
+    assert [report.given_up for report in reports] == [(request.uuid,), ()]
+    assert (request.state, site.scanner.scans) == ("Processing", 0)
+
+
+async def test_request_that_was_given_up_without_an_end_is_ended_by_a_round_that_succeeds(site: Site) -> None:
+    """The next request asks the same question: what answers it answers the one that was left, too."""
+    left = site.ask()
+    site.sandbox.start_processing(left)
+    note_claim(site, left, phase=Phase.AMBIGUOUS, attempts=5)
+    site.scanner.errors = [BackendMisconfiguredError("broken")]
+    failed = site.ask()
     await site.round()
-    assert request.state == "Processing"
-    assert site.journal_claims() == []
+    assert (left.state, failed.state) == ("Processing", "Erred")
+    site.ask()
+    await site.round()
+    assert (left.state, site.journal_claims()) == ("Done", [])
+
+
+async def test_request_that_may_be_anothers_outlasts_a_broken_backend(site: Site) -> None:
+    """A backend that is broken for more than five rounds costs it no attempt: it ends when a round succeeds."""
+    request = site.ask()
+    site.sandbox.start_processing(request)
+    note_claim(site, request, phase=Phase.AMBIGUOUS)
+    site.scanner.errors = [BackendMisconfiguredError("broken") for _ in range(7)]
+    for _ in range(7):
+        assert (await site.round()).outcome.ending is Ending.WAITING
+    await site.round()
+    assert request.state == "Done"
 
 
 async def test_offering_that_the_token_cannot_see_is_told(site: Site) -> None:
@@ -130,15 +161,49 @@ async def test_offering_that_the_token_cannot_see_is_told(site: Site) -> None:
             await answerer.answer()
 
 
-@pytest.mark.parametrize("status", [409, 403, 404])
+@pytest.mark.parametrize("status", [409, 403, 404, 400, 500])
 async def test_refused_claim_is_left_alone(site: Site, status: int) -> None:
-    """A claim that Waldur refuses is another's request, or gone: it is never ended by this agent."""
+    """A claim that Waldur refuses is asked after, and is another's request, or gone: this agent never ends it."""
     site.sandbox.faults.append(Fault(requests_to("POST", START), Answer(status, {"detail": "No."})))
     request = site.ask()
     await site.round()
     assert request.state == "Sent"
+    assert site.asked("GET", request.uuid) == 1
     assert site.asked("POST", ERRED) == 0
     assert site.journal_claims() == []
+
+
+async def test_refused_claim_that_cannot_be_asked_after_is_forgotten(site: Site) -> None:
+    """Waldur said no, and is then away: the request, in another's hands, is not taken for ours afterwards."""
+    request = site.ask()
+
+    def another_wins(method: str, path: str) -> bool:
+        if method == "POST" and START in path and request.state == "Sent":
+            site.sandbox.start_processing(request)
+        return False
+
+    site.sandbox.faults += [Fault(another_wins), Fault(requests_to("GET", request.uuid), Answer(503))]
+    assert (await site.round()).outcome.ending is Ending.WAITING
+    site.sandbox.faults.clear()
+    await site.round()
+    assert (request.state, site.journal_claims()) == ("Processing", [])
+
+
+@pytest.mark.parametrize("status", [403, 404, 500])
+async def test_claim_that_arrived_late_is_found_whatever_the_next_one_is_told(site: Site, status: int) -> None:
+    """An earlier claim of ours arrives just before the next one, which is refused: the request may still be ours."""
+    request = site.ask()
+    note_claim(site, request, phase=Phase.INTENDED)
+
+    def arrives(method: str, path: str) -> bool:
+        if method == "POST" and START in path and request.state == "Sent":
+            site.sandbox.start_processing(request)
+            return True
+        return False
+
+    site.sandbox.faults.append(Fault(arrives, Answer(status, {"detail": "No."})))
+    await site.round()
+    assert request.state == "Done"
 
 
 async def test_claim_that_cannot_be_looked_up_stays_in_the_journal(site: Site) -> None:
@@ -240,12 +305,39 @@ async def test_journal_entry_of_an_ended_request_is_forgotten(site: Site) -> Non
     assert site.journal_claims() == []
 
 
-async def test_journal_entry_of_a_request_that_is_gone_is_forgotten(site: Site) -> None:
-    """A request that Waldur no longer shows is no reason to fail."""
+async def test_request_that_is_gone_is_forgotten_after_a_week(site: Site, later: Later) -> None:
+    """A request that Waldur no longer shows is no reason to fail: it is asked for, told once, and forgotten."""
     with Journal.open(site.directory) as journal:
         journal.intend("c" * 32, site.offering.uuid)
-    assert (await site.round()).outcome.ending is Ending.NOTHING
+    with capture_logs() as lines:
+        async with site.agent() as answerer:
+            for _ in range(3):
+                assert (await answerer.answer()).outcome.ending is Ending.NOTHING
+    assert [line["log_level"] for line in lines if "not ended" in line["event"]] == ["error", "debug", "debug"]
+    later(timedelta(days=6))
+    await site.round()
+    assert site.journal_claims() == ["c" * 32]
+    later(timedelta(days=8))
+    await site.round()
     assert site.journal_claims() == []
+
+
+@pytest.mark.parametrize("phase", [Phase.CLAIMED, Phase.AMBIGUOUS])
+async def test_request_that_was_out_of_sight_is_finished(site: Site, phase: Phase) -> None:
+    """The token's role was lost for a while: the request, in Processing all the time, is ours when it is back."""
+    request = site.ask()
+    site.sandbox.start_processing(request)
+    note_claim(site, request, phase=phase)
+    async with site.agent() as answerer:
+        await answerer.answer()  # sees the offering, once
+    request.state = RequestState.PROCESSING
+    note_claim(site, request, phase=phase)
+    site.sandbox.faults.append(Fault(requests_to("GET", request.uuid), Answer(404, {"detail": "No such request."})))
+    await site.round()
+    assert request.state == "Processing"
+    site.sandbox.faults.clear()
+    await site.round()
+    assert request.state == "Done"
 
 
 async def test_five_attempts_are_enough(site: Site) -> None:
@@ -380,12 +472,12 @@ async def test_no_secret_and_no_nul_reaches_waldur(site: Site) -> None:
 
 
 async def test_long_texts_are_bounded(site: Site) -> None:
-    """A backend that complains at length does not fill Waldur."""
-    site.scanner.errors = [BackendMisconfiguredError("x" * 200_000)]
+    """A backend that complains at length does not fill Waldur, in whatever language: the limits are in bytes."""
+    site.scanner.errors = [BackendMisconfiguredError("\N{SNOWMAN}" * 200_000)]
     request = site.ask()
     await site.round()
-    assert len(request.error_message) <= 8 * 1024
-    assert len(request.error_traceback) <= 64 * 1024
+    assert 8 * 1024 - 3 < len(request.error_message.encode()) <= 8 * 1024
+    assert 64 * 1024 - 3 < len(request.error_traceback.encode()) <= 64 * 1024
     assert request.error_message.endswith("[cut short]")
 
 
@@ -421,13 +513,55 @@ async def test_message_that_a_proxy_does_not_let_through_is_sent_short(site: Sit
     assert (request.state, len(request.error_message), request.error_traceback) == ("Erred", 500, "")
 
 
-async def test_request_that_cannot_be_ended_does_not_hold_up_the_next(site: Site) -> None:
-    """Where even the short message is not taken, the request is left to a person, and the others are ended."""
+@pytest.mark.parametrize("status", [403, 404, 409, 413, 500])
+async def test_request_that_cannot_be_ended_does_not_hold_up_the_next(site: Site, later: Later, status: int) -> None:
+    """Where Waldur does not let one end, not even with a short message, the others end; a week on it is let go."""
     stuck, other = site.ask(), site.ask()
-    site.sandbox.faults.append(Fault(requests_to("POST", f"{stuck.uuid}/{ERRED}"), Answer(413, "<html>No</html>")))
-    site.scanner.errors = [BackendMisconfiguredError("broken")]
+    answer = Answer(status, {"detail": "No."})
+    site.sandbox.faults.append(Fault(requests_to("POST", f"{stuck.uuid}/{ERRED}"), answer))
+    site.scanner.errors = [BackendMisconfiguredError("broken") for _ in range(3)]
+    report = await site.round()
+    assert report.outcome.ending is Ending.WAITING
+    assert (stuck.state, other.state, site.journal_claims()) == ("Processing", "Erred", [stuck.uuid])
+    later(timedelta(days=8))
     await site.round()
-    assert (stuck.state, other.state, site.journal_claims()) == ("Processing", "Erred", [])
+    assert (stuck.state, site.journal_claims()) == ("Processing", [])
+
+
+@pytest.mark.parametrize("status", [403, 404, 409, 500])
+async def test_end_that_waldur_refused_for_a_while_is_told_later(site: Site, status: int) -> None:
+    """However often set_done is refused, no attempt is lost: when it is allowed again, the request ends Done."""
+    request = site.ask()
+    site.sandbox.faults.append(Fault(requests_to("POST", DONE), Answer(status, {"detail": "No."})))
+    for _ in range(7):
+        assert (await site.round()).outcome.ending is Ending.WAITING
+    site.sandbox.faults.clear()
+    await site.round()
+    assert (request.state, site.journal_claims()) == ("Done", [])
+
+
+async def test_outage_at_the_end_costs_no_attempt(site: Site) -> None:
+    """Waldur is away whenever a request is to be ended: an outage counts against nothing, the request ends Done."""
+    request = site.ask()
+    site.sandbox.faults.append(Fault(requests_to("POST", DONE), Answer(502)))
+    for _ in range(7):
+        await site.round()
+    site.sandbox.faults.clear()
+    await site.round()
+    assert request.state == "Done"
+
+
+async def test_given_up_request_that_cannot_be_ended_holds_nothing_up(site: Site) -> None:
+    """Waldur refuses even that end: the next request is answered, and the old one ends when Waldur lets it."""
+    old, new = site.ask(), site.ask()
+    site.sandbox.start_processing(old)
+    note_claim(site, old, attempts=5)
+    site.sandbox.faults.append(Fault(requests_to("POST", f"{old.uuid}/{ERRED}"), Answer(500, "<h1>x</h1>")))
+    report = await site.round()
+    assert (old.state, new.state, report.given_up) == ("Processing", "Done", ())
+    site.sandbox.faults.clear()
+    report = await site.round()
+    assert (old.state, report.given_up) == ("Erred", (old.uuid,))
 
 
 async def test_finishing_outlasts_eleven_failures(site: Site) -> None:

@@ -319,6 +319,38 @@ async def test_records_that_cannot_be_listed_end_erred(site: Site) -> None:
     assert not site.records()
 
 
+async def test_records_that_can_be_listed_only_before_the_writes_are_an_outage(site: Site) -> None:
+    """A list that worked a moment ago is no fault of the release: the round waits, and nobody is told to upgrade."""
+    seen = 0
+
+    def from_the_second_list_on(method: str, path: str) -> bool:
+        nonlocal seen
+        is_list = method == "GET" and "/backend-resources/?" in path
+        seen += is_list
+        return is_list and seen > 1
+
+    site.sandbox.faults.append(Fault(from_the_second_list_on, Answer(500, "<h1>Server Error</h1>")))
+    request = site.ask()
+    site.finds("hpc_one")
+    report = await site.round()
+    assert (request.state, report.outcome.ending) == ("Processing", Ending.WAITING)
+    site.sandbox.faults.clear()
+    await site.round()
+    assert (request.state, site.ids()) == ("Done", ["hpc_one"])
+
+
+async def test_conflict_on_a_record_is_a_refusal(site: Site) -> None:
+    """A release that refuses a second record with a 409: the others are reported, and the request says which."""
+    site.sandbox.faults.append(
+        Fault(requests_to("POST", "/api/backend-resources/"), Answer(409, {"detail": "There is one."}), times=1)
+    )
+    request = site.ask()
+    site.finds("hpc_one", "hpc_two")
+    report = await site.round()
+    assert (request.state, len(site.records()), len(report.refused)) == ("Erred", 1, 1)
+    assert "There is one" in request.error_message
+
+
 async def test_lost_answer_to_a_create_makes_no_second_record(site: Site) -> None:
     """A create that arrived although its answer was lost is looked up before it would be sent again."""
     site.sandbox.faults.append(Fault(requests_to("POST", "/api/backend-resources/"), handled=True, times=1))

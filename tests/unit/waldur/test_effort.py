@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-import selectors
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -10,6 +9,7 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
+from support.simulated import SimulatedLoop
 from unit.waldur.scripted import ScriptedWaldur
 from waldur_import_agent.errors import ExitCode, StoppedError
 from waldur_import_agent.settings import models
@@ -25,32 +25,6 @@ from waldur_import_agent.waldur.errors import (
 )
 
 UUID = "a8ab92dee8ec425bb3bd1e22a9a89883"
-
-
-class JumpingSelector(selectors.SelectSelector):
-    """Lets simulated time pass where others wait."""
-
-    now = 0.0
-
-    def select(self, timeout: float | None = None) -> list[Any]:
-        """Whatever is ready now, and the clock is `timeout` later if nothing is."""
-        ready = super().select(0)
-        if not ready:
-            assert timeout is not None, "everything waits for something that never comes"
-            self.now += timeout
-        return ready
-
-
-class SimulatedLoop(asyncio.SelectorEventLoop):
-    """A loop whose time passes only by waiting, and then at once."""
-
-    def __init__(self) -> None:
-        self.selector = JumpingSelector()
-        super().__init__(self.selector)
-
-    def time(self) -> float:
-        """Seconds of simulated time."""
-        return self.selector.now
 
 
 def unavailable(retry_after: float | None = None) -> WaldurUnavailableError:
