@@ -79,6 +79,7 @@ class Station:
             "waldur": {"url": self.url, "token_file": "token"},
             "state_dir": str(self.directory / "state"),
             "lock_dir": str(self.directory / "lock"),
+            "runtime_dir": str(self.directory / "runtime"),
             "poll_interval": "1s",
             "offerings": [
                 {

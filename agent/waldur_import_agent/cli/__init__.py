@@ -58,9 +58,9 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--log-format",
-        choices=("auto", "console", "json"),
+        choices=("auto", "console", "logfmt", "json"),
         default="auto",
-        help="default: console on a terminal, else json",
+        help="default: console on a terminal, logfmt in systemd's journal, else json",
     )
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in COMMANDS:

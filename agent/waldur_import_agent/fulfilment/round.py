@@ -10,8 +10,9 @@ from waldur_import_agent.fulfilment.apply import Applier
 from waldur_import_agent.fulfilment.claims import Claims
 from waldur_import_agent.fulfilment.outcome import Ending, Outcome, Problems, RoundReport
 from waldur_import_agent.fulfilment.survey import Survey, Surveyor
+from waldur_import_agent.health.observer import Observer
 from waldur_import_agent.journal import Journal, Round
-from waldur_import_agent.log import get_logger
+from waldur_import_agent.log import bind, binding, get_logger
 from waldur_import_agent.records import Marker, Plan
 from waldur_import_agent.redactor import Redactor
 from waldur_import_agent.system import now, unless
@@ -59,6 +60,7 @@ class Answerer:
     stop: asyncio.Event
     creates_in_flight: int
     checked: asyncio.Event = field(default_factory=asyncio.Event)
+    observer: Observer = field(default_factory=Observer)
 
     @property
     def offering(self) -> str:
@@ -73,6 +75,7 @@ class Answerer:
         """
         self.surveyor.side.renew_token()
         report = RoundReport(uuid.uuid4().hex, self.offering, now(), now(), Outcome(Ending.NOTHING))
+        bind({"run": report.run})
         requests: list[str] = []
         try:
             await self._check_offering()
@@ -93,8 +96,8 @@ class Answerer:
             return self._ended(replace(report, outcome=_waiting(error)))
         return self._ended(await self._finish(report))
 
-    def impossible(self, error: AgentError) -> RoundReport:
-        """The report of a round that could not even begin."""
+    def impossible(self, error: Exception) -> RoundReport:
+        """The report of a round that could not even begin, or in which the agent itself failed."""
         return RoundReport(
             uuid.uuid4().hex,
             self.offering,
@@ -126,7 +129,9 @@ class Answerer:
                 given_up.append(claim.request)
             else:
                 requests.append(claim.request)
-        requests += await self.claims.take(await unless(self.stop, self.claims.sent()), self.stop)
+        sent = await unless(self.stop, self.claims.sent())
+        self.observer.looked(len(sent), len(requests))
+        requests += await self.claims.take(sent, self.stop)
         return requests, given_up
 
     async def _work(self, report: RoundReport) -> RoundReport:
@@ -183,9 +188,12 @@ class Answerer:
         return difference, len(survey.known.records)
 
     async def _finish(self, report: RoundReport) -> RoundReport:
+        self.surveyor.progress("ending the requests", 0, 0)
         for request in report.requests:
             try:
-                if not await self.claims.finish(request, report.outcome):
+                with binding(request=request):
+                    ended = await self.claims.finish(request, report.outcome)
+                if not ended:
                     error = StoppedError(f"request {request} is left in Processing: it may be another agent's")
                     report = replace(report, outcome=replace(report.outcome, ending=Ending.WAITING, error=error))
             except WAIT as error:
@@ -198,8 +206,6 @@ class Answerer:
         log = get_logger()
         if isinstance(outcome.error, StoppedError):
             log.info("round left for later", reason=self.redact(str(outcome.error)))
-        elif outcome.ending is Ending.WAITING:
-            log.warning("waiting for Waldur", reason=self.redact(str(outcome.error)))
         if not report.requests and not report.given_up:
             return report
         log.info(
