@@ -170,7 +170,7 @@ async def check_scanners(answerers: Sequence[Answerer], health: Health) -> None:
                 checks = await surveyor.scanner.check()
         except TimeoutError:
             log.warning("the scanner's check did not end in time", seconds=surveyor.settings.scan_timeout)
-        except Exception:  # noqa: BLE001 - a scanner's bug must not keep the other offerings from being answered
+        except Exception:
             log.exception("the scanner's check failed: please report this")
         else:
             for found in checks:

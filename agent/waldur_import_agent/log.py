@@ -31,9 +31,7 @@ def _logfmt(logger: Any, name: str, event: MutableMapping[str, Any]) -> str:
     return f"<{priority}>{_LOGFMT(logger, name, words)}"
 
 
-_LOGFMT = structlog.processors.LogfmtRenderer(
-    key_order=["event", "level"], drop_missing=True, bool_as_flag=False
-)
+_LOGFMT = structlog.processors.LogfmtRenderer(key_order=["event", "level"], drop_missing=True, bool_as_flag=False)
 
 
 class _RedactingFormatter(structlog.stdlib.ProcessorFormatter):

@@ -5,7 +5,7 @@ import uuid
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from waldur_import_agent.errors import AgentError, ConfigurationError, StateError, StoppedError
+from waldur_import_agent.errors import ConfigurationError, StateError, StoppedError
 from waldur_import_agent.fulfilment.apply import Applier
 from waldur_import_agent.fulfilment.claims import Claims
 from waldur_import_agent.fulfilment.outcome import Ending, Outcome, Problems, RoundReport
@@ -215,6 +215,8 @@ class Answerer:
             seconds=round((report.finished - report.started).total_seconds(), 3),
             **report.counts,
         )
+        if outcome.ending is Ending.WAITING and report.plan is None:
+            return report  # it has nothing to tell, and an outage's many rounds would push others out of the history
         self.journal.record_round(
             Round(
                 run=report.run,

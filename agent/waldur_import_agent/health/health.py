@@ -36,9 +36,9 @@ class Health:
             notifier=notifier,
         )
         if settings.metrics.listen is not None:
-            from waldur_import_agent.health.metrics import Metrics  # noqa: PLC0415 - not needed without a listener
+            from waldur_import_agent.health import metrics  # noqa: PLC0415 - not needed without a listener
 
-            self._metrics = Metrics()
+            self._metrics = metrics.Metrics()
 
         self.observers = [self._observer(health) for health in self.monitor.offerings]
         """Who is told of each offering, in the configuration's order."""

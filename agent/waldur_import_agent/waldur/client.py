@@ -75,9 +75,7 @@ class WaldurClient:
         `on_token` is told each token that is read, so that logs can leave it out; `on_exchange` each exchange.
         """
         tokens = TokenSource(settings.token_file, settings.token, on_token=on_token)
-        exchanges = WaldurTransport(
-            settings, tokens, read_only=read_only, transport=transport, on_exchange=on_exchange
-        )
+        exchanges = WaldurTransport(settings, tokens, read_only=read_only, transport=transport, on_exchange=on_exchange)
         return cls(exchanges, page_size=settings.page_size)
 
     def __repr__(self) -> str:
