@@ -1,8 +1,23 @@
-"""`python -m waldur_import_agent`."""
+"""`waldur-import-agent` and `python -m waldur_import_agent`."""
 
 import sys
 
-from waldur_import_agent.cli import main
+
+def main() -> int:
+    """Run a command; the exit code. A probe runs every few seconds: it is spared the parser of all commands."""
+    match sys.argv[1:]:
+        case ["status", "--healthy"]:
+            from waldur_import_agent.health import probe  # noqa: PLC0415 - only where it is used
+
+            return probe.check(probe.directory_by_default())
+        case ["status", "--healthy", "--runtime-dir", directory]:
+            from waldur_import_agent.health import probe  # noqa: PLC0415
+
+            return probe.check(directory)
+    from waldur_import_agent import cli  # noqa: PLC0415
+
+    return cli.main()
+
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -1,7 +1,9 @@
 """Composition root: a configuration becomes a client, scanners, a journal, and an answerer for each offering."""
 
 import asyncio
+import shlex
 import socket
+import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -9,22 +11,26 @@ from pathlib import Path
 from typing import cast
 
 from waldur_import_agent import __version__
-from waldur_import_agent.errors import StoppedError
+from waldur_import_agent.errors import StateError, StoppedError
 from waldur_import_agent.fulfilment import Answerer, Surveyor
 from waldur_import_agent.fulfilment.claims import Claims
 from waldur_import_agent.fulfilment.round import Identity
 from waldur_import_agent.fulfilment.survey import SCAN_WAITS, Progress, Sibling, Sleep, no_progress
 from waldur_import_agent.fulfilment.waldur_side import WaldurSide
+from waldur_import_agent.health.health import Health
+from waldur_import_agent.health.observer import Observer
 from waldur_import_agent.journal import Journal
 from waldur_import_agent.lock import offering_lock
+from waldur_import_agent.log import bind, get_logger
 from waldur_import_agent.redactor import Redactor
-from waldur_import_agent.scanners.base import Scanner, ScannerSettings
+from waldur_import_agent.scanners.base import CheckStatus, Scanner, ScannerSettings
 from waldur_import_agent.scanners.registry import scanner_class
 from waldur_import_agent.settings.load import Configuration, load_configuration
 from waldur_import_agent.settings.models import Waldur
-from waldur_import_agent.system import wait_for_event
+from waldur_import_agent.system import owner_other_than_root, wait_for_event
 from waldur_import_agent.waldur.client import WaldurClient
 from waldur_import_agent.waldur.effort import Effort
+from waldur_import_agent.waldur.transport import OnExchange
 
 FILTERS = {"accounts"}
 """The settings of a scanner that say what of its backend is offered, not which backend it is."""
@@ -39,6 +45,11 @@ class Surroundings:
     progress: Progress = no_progress
     scan_waits: Sequence[float] = SCAN_WAITS
     allow_withdrawals: bool = False
+    health: Health | None = None
+
+    def observer(self, position: int) -> Observer:
+        """Who is told of the offering at this position of the configuration."""
+        return Observer() if self.health is None else self.health.observers[position]
 
 
 def load(path: Path) -> Configuration:
@@ -55,9 +66,11 @@ def make_scanners(configuration: Configuration) -> list[Scanner]:
     ]
 
 
-def make_client(settings: Waldur, redact: Redactor, *, read_only: bool) -> WaldurClient:
+def make_client(
+    settings: Waldur, redact: Redactor, *, read_only: bool, on_exchange: OnExchange | None = None
+) -> WaldurClient:
     """A client for Waldur, not yet entered; one that is `read_only` cannot write, whoever calls it."""
-    return WaldurClient.from_settings(settings, read_only=read_only, on_token=redact.add)
+    return WaldurClient.from_settings(settings, read_only=read_only, on_token=redact.add, on_exchange=on_exchange)
 
 
 @asynccontextmanager
@@ -76,7 +89,7 @@ async def open_surveyors(
                 side=WaldurSide(client, effort, offering.uuid),
                 sleep=_stoppable_sleep(around.stop),
                 allow_withdrawals=around.allow_withdrawals,
-                progress=around.progress,
+                progress=_both(around.progress, around.observer(position).progress),
                 scan_waits=around.scan_waits,
                 siblings=[
                     Sibling(
@@ -112,11 +125,14 @@ async def open_answerers(configuration: Configuration, around: Surroundings) -> 
     Raises LockedError, StateError or ConfigurationError before anything is asked of Waldur.
     """
     settings = configuration.settings
+    refuse_root(settings.state_dir)
     async with AsyncExitStack() as stack:
         for offering in settings.offerings:
             stack.enter_context(offering_lock(settings.lock_dir, settings.waldur.url, offering.uuid))
         journal = stack.enter_context(Journal.open(settings.state_dir))
-        client = await stack.enter_async_context(make_client(settings.waldur, around.redact, read_only=False))
+        told = None if around.health is None else around.health.exchanged
+        client = make_client(settings.waldur, around.redact, read_only=False, on_exchange=told)
+        await stack.enter_async_context(client)
         surveyors = await stack.enter_async_context(open_surveyors(configuration, client, around))
         effort = Effort(settings.waldur.effort, stop=around.stop)
         identity = Identity(settings.instance, socket.gethostname(), __version__)
@@ -129,9 +145,57 @@ async def open_answerers(configuration: Configuration, around: Surroundings) -> 
                 redact=around.redact,
                 stop=around.stop,
                 creates_in_flight=settings.waldur.creates_in_flight,
+                observer=around.observer(position),
             )
-            for surveyor in surveyors
+            for position, surveyor in enumerate(surveyors)
         ]
+
+
+def _both(one: Progress, other: Progress) -> Progress:
+    def progress(phase: str, done: int, total: int) -> None:
+        one(phase, done, total)
+        other(phase, done, total)
+
+    return progress
+
+
+async def check_scanners(answerers: Sequence[Answerer], health: Health) -> None:
+    """Ask each scanner, side by side, whether it can work. What it lacks is logged: a later scan may do better."""
+
+    async def check(surveyor: Surveyor) -> None:
+        bind({"offering": surveyor.settings.uuid})
+        log = get_logger()
+        try:
+            async with asyncio.timeout(surveyor.settings.scan_timeout):
+                checks = await surveyor.scanner.check()
+        except TimeoutError:
+            log.warning("the scanner's check did not end in time", seconds=surveyor.settings.scan_timeout)
+        except Exception:
+            log.exception("the scanner's check failed: please report this")
+        else:
+            for found in checks:
+                if found.status is not CheckStatus.PASS:
+                    log.warning(
+                        "scanner check", check=found.name, status=found.status, found=found.detail, remedy=found.remedy
+                    )
+
+    async with asyncio.TaskGroup() as group:
+        for answerer in answerers:
+            group.create_task(check(answerer.surveyor))
+    health.scanners_looked_at()
+
+
+def refuse_root(state_dir: Path) -> None:
+    """Refuse to work as root in another user's state directory: what root writes there, that user cannot replace.
+
+    Raises StateError with the line to use instead.
+    """
+    owner = owner_other_than_root(state_dir)
+    if owner is not None:
+        raise StateError(
+            f"the state directory {state_dir} is {owner}'s, and this was started as root",
+            remedy=f"Start it as that user: sudo -u {shlex.join([owner, *sys.argv])}",
+        )
 
 
 def _stoppable_sleep(stop: asyncio.Event) -> Sleep:

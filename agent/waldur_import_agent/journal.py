@@ -139,6 +139,35 @@ class Journal:
             raise
         return journal
 
+    @classmethod
+    def open_to_read(cls, directory: Path) -> Self:
+        """Open the journal in `directory` to look into it: nothing is made or changed, whoever looks.
+
+        Raises StateError where there is none, or it cannot be read.
+        """
+        path = directory / "journal.sqlite3"
+        try:
+            path.stat()
+        except FileNotFoundError as error:
+            raise StateError(
+                f"there is no journal in {directory}",
+                remedy="The agent has not run yet, or has another state_dir",
+            ) from error
+        except OSError as error:
+            raise StateError(
+                f"the journal {path} cannot be read: {error.strerror}", remedy="Look into it as the agent's own user"
+            ) from error
+        with _errors(path):
+            connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_SECONDS)
+        journal = cls(connection, path)
+        try:
+            with _errors(path):
+                journal._check_version()
+        except BaseException:
+            connection.close()
+            raise
+        return journal
+
     def __enter__(self) -> Self:
         return self
 
@@ -266,6 +295,9 @@ class Journal:
                     for statement in SCHEMA.split(";"):
                         connection.execute(statement)
                     connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        self._check_version()
+
+    def _check_version(self) -> None:
         version = self._version()
         if version != SCHEMA_VERSION:
             raise StateError(

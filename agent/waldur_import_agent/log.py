@@ -1,16 +1,37 @@
 """Logs on stderr, without secrets."""
 
 import logging
+import os
 import sys
-from collections.abc import Mapping
-from typing import TextIO
+from collections.abc import Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
+from typing import Any, TextIO
 
 import structlog
 
 from waldur_import_agent.redactor import Redactor
 
-QUIET_LIBRARIES = ("httpx", "httpcore", "apscheduler", "asyncio", "uvicorn")
-"""httpx writes whole URLs at INFO; the others tell what nobody asked for."""
+QUIET_LIBRARIES = (
+    *("httpx", "httpcore", "apscheduler", "asyncio", "uvicorn"),
+    *("openstack", "keystoneauth", "keystoneclient", "urllib3", "requests", "stevedore", "dogpile"),
+)
+"""httpx writes whole URLs at INFO, keystoneauth whole answers at DEBUG; the others tell what nobody asked for."""
+FORMS = ("auto", "console", "logfmt", "json")
+"""How a log line can look."""
+PRIORITIES = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2}
+"""sd-daemon(3): the journal takes a line's priority from its beginning."""
+
+
+def _logfmt(logger: Any, name: str, event: MutableMapping[str, Any]) -> str:
+    """`<6>event="round finished" reported=3`: the time is the journal's."""
+    event.pop("timestamp", None)
+    priority = PRIORITIES.get(str(event.get("level")), PRIORITIES["info"])
+    # a blank in a key would end it
+    words = {key.replace(" ", "_"): value for key, value in event.items()}
+    return f"<{priority}>{_LOGFMT(logger, name, words)}"
+
+
+_LOGFMT = structlog.processors.LogfmtRenderer(key_order=["event", "level"], drop_missing=True, bool_as_flag=False)
 
 
 class _RedactingFormatter(structlog.stdlib.ProcessorFormatter):
@@ -52,15 +73,18 @@ _SHARED: list[structlog.typing.Processor] = [
 def configure_logging(redactor: Redactor, *, level: str = "info", form: str = "auto") -> None:
     """Send all logs to stderr, without secrets.
 
-    `form` is `console`, `json`, or `auto`: console on a terminal, else JSON. `level` is a standard level's name.
+    `form` is one of FORMS; `auto` is console on a terminal, logfmt where stderr is systemd's journal, else JSON.
+    `level` is a standard level's name.
     """
     if form == "auto":
-        form = "console" if sys.stderr.isatty() else "json"
+        form = "console" if sys.stderr.isatty() else "logfmt" if _is_journal() else "json"
     renderer: structlog.typing.Processor
     if form == "console":
         renderer = structlog.dev.ConsoleRenderer(
             colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
         )
+    elif form == "logfmt":
+        renderer = _logfmt
     else:
         renderer = structlog.processors.JSONRenderer(default=str)
     handler = _StderrHandler()
@@ -87,3 +111,25 @@ def get_logger() -> structlog.stdlib.BoundLogger:
 def bind(values: Mapping[str, str]) -> None:
     """Put these ids on every log line of the current task."""
     structlog.contextvars.bind_contextvars(**values)
+
+
+@contextmanager
+def binding(**values: str) -> Iterator[None]:
+    """Put these ids on every log line of the block."""
+    with structlog.contextvars.bound_contextvars(**values):
+        yield
+
+
+def bound(key: str) -> str | None:
+    """The id of this kind that stands on the log lines of the current task, or None."""
+    value: str | None = structlog.contextvars.get_contextvars().get(key)
+    return value
+
+
+def _is_journal() -> bool:
+    """Whether stderr is the journal's socket: $JOURNAL_STREAM names its device and inode (systemd.exec(5))."""
+    try:
+        there = os.fstat(sys.stderr.fileno())
+    except (OSError, ValueError):  # closed, or no file
+        return False
+    return os.environ.get("JOURNAL_STREAM") == f"{there.st_dev}:{there.st_ino}"

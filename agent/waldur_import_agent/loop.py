@@ -67,9 +67,12 @@ class Loop:
                 failures = 0
                 if report.requests:
                     wake.set()  # a burst of requests does not wait for another interval
+                answerer.observer.resting(self._interval)
                 continue
             failures += 1
-            await wait_for_event(self._stop, backoff(self._interval, failures))
+            seconds = backoff(self._interval, failures)
+            answerer.observer.resting(max(seconds, self._interval))
+            await wait_for_event(self._stop, seconds)
 
     async def _woken(self, wake: asyncio.Event) -> bool:
         """Wait for the next poll; false when it is time to stop."""
@@ -93,12 +96,25 @@ def backoff(interval: float, failures: int) -> float:
 async def _round(answerer: Answerer) -> RoundReport | None:
     """One round; None where it failed in a way that only the log can tell."""
     try:
-        return await answerer.answer()
-    except AgentError as error:
-        get_logger().error("round not possible", reason=str(error))
+        return await _observed(answerer)
+    except AgentError:
+        pass  # the observer was told, and its log line says it once
     except Exception:  # noqa: BLE001 - one offering's trouble must not end the others
         get_logger().exception("round failed: please report this")
     return None
+
+
+async def _observed(answerer: Answerer) -> RoundReport:
+    """One round, of which the offering's observer is told however it ends."""
+    answerer.observer.looking()
+    try:
+        report = await answerer.answer()
+    except Exception as error:
+        answerer.observer.ended(answerer.impossible(error).ended(answerer.redact))
+        raise
+    answerer.observer.ended(report.ended(answerer.redact))
+    get_logger().debug("polled", requests=len(report.requests), outcome=report.outcome.ending)
+    return report
 
 
 async def answer_once(answerer: Answerer, stop: asyncio.Event) -> list[RoundReport]:
@@ -110,9 +126,8 @@ async def answer_once(answerer: Answerer, stop: asyncio.Event) -> list[RoundRepo
     reports = []
     while not stop.is_set():
         try:
-            reports.append(await answerer.answer())
+            reports.append(await _observed(answerer))
         except AgentError as error:
-            get_logger().error("round not possible", reason=answerer.redact(str(error)))
             reports.append(answerer.impossible(error))
         if not reports[-1].requests or reports[-1].outcome.ending is Ending.WAITING:
             break

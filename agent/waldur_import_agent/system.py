@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import pwd
 import signal
 import stat
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
@@ -31,6 +32,20 @@ def now() -> datetime:
 def modified(path: Path) -> datetime:
     """When a file was written last, in UTC. Raises OSError."""
     return datetime.fromtimestamp(path.stat().st_mtime, tz=UTC)
+
+
+def owner_other_than_root(directory: Path) -> str | None:
+    """Where this process is root's and `directory` is another user's: that user, by name or as `#number`; else None."""
+    try:
+        owner = directory.stat().st_uid
+    except OSError:
+        return None
+    if os.geteuid() != 0 or owner == 0:
+        return None
+    try:
+        return pwd.getpwuid(owner).pw_name
+    except KeyError:
+        return f"#{owner}"
 
 
 def write_file(path: Path, text: str) -> None:

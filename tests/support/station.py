@@ -84,6 +84,7 @@ class Station:
             },
             "state_dir": str(self.directory / "state"),
             "lock_dir": str(self.directory / "lock"),
+            "runtime_dir": str(self.directory / "runtime"),
             "poll_interval": "1s",
             "offerings": [
                 {

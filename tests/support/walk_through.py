@@ -37,6 +37,7 @@ waldur:
   creates_in_flight: 1
 state_dir: state
 lock_dir: lock
+runtime_dir: runtime
 offerings:
   - uuid: {offering}
     scanner:

@@ -12,6 +12,7 @@ from waldur_import_agent.cli import (
     config,
     demo,
     explain,
+    history,
     output,
     plan,
     projects,
@@ -21,11 +22,15 @@ from waldur_import_agent.cli import (
     sandbox,
     scan,
     scanners,
+    status,
 )
 from waldur_import_agent.errors import AgentError, ExitCode
 from waldur_import_agent.redactor import Redactor
 
-COMMANDS = (run, scan, plan, explain, projects, requests, records, config, scanners, sandbox, demo)
+COMMANDS = (
+    *(run, status, history, scan, plan, explain, projects),
+    *(requests, records, config, scanners, sandbox, demo),
+)
 
 EPILOG = """\
 first steps:
@@ -36,6 +41,8 @@ first steps:
   waldur-import-agent plan                     see what would be reported; nothing is
   waldur-import-agent explain BACKEND_ID       see why one resource is reported, or is not
   waldur-import-agent run --once               answer all requests that are Sent
+  waldur-import-agent status                   see what the agent is doing
+  waldur-import-agent history                  see past rounds, and what was not reported and why
   waldur-import-agent records import --help    make resources of what was reported
 
 exit codes:
@@ -58,9 +65,9 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--log-format",
-        choices=("auto", "console", "json"),
+        choices=("auto", "console", "logfmt", "json"),
         default="auto",
-        help="default: console on a terminal, else json",
+        help="default: console on a terminal, logfmt in systemd's journal, else json",
     )
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in COMMANDS:

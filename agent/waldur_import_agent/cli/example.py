@@ -13,6 +13,7 @@ waldur:
   token_file: token
 state_dir: {directory}/state
 lock_dir: {directory}/lock
+runtime_dir: {directory}/runtime
 poll_interval: 5s
 offerings:
   - uuid: {offering}

@@ -37,6 +37,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
     import asyncio
+    import faulthandler
 
     from waldur_import_agent.cli import output, session
 
@@ -44,6 +45,7 @@ def run(args: argparse.Namespace) -> int:
         output.say("waldur-import-agent: --allow-withdrawals goes with --once")
         return ExitCode.USAGE
     configuration, redact = session.start(args)
+    faulthandler.enable()  # a watchdog's SIGABRT tells where the agent hung
     with output.progress() if args.once else output.silence() as progress:
         reports, abandoned = asyncio.run(_answer(configuration, redact, progress, args))
     if not args.once:
@@ -57,21 +59,33 @@ async def _answer(
 ) -> "tuple[list[RoundReport], bool]":
     """The reports of the rounds of a single run, and whether a round was cut off."""
     import asyncio
+    import contextlib
 
     from waldur_import_agent import app, loop
+    from waldur_import_agent.health.health import Health
+    from waldur_import_agent.health.systemd import Notifier
     from waldur_import_agent.log import get_logger
 
     stop = asyncio.Event()
-    around = app.Surroundings(stop=stop, redact=redact, progress=progress, allow_withdrawals=args.allow_withdrawals)
     settings = configuration.settings
+    health = Health(settings, Notifier())
+    around = app.Surroundings(
+        stop=stop, redact=redact, progress=progress, allow_withdrawals=args.allow_withdrawals, health=health
+    )
     reports: list[RoundReport] = []
-    async with app.open_answerers(configuration, around) as answerers:
+    async with app.open_answerers(configuration, around) as answerers, health.running(stop):
 
         async def work() -> None:
             if args.once:
                 reports.extend(await loop.answer_all_once(answerers, stop))
-            else:
+                return
+            checking = asyncio.create_task(app.check_scanners(answerers, health))
+            try:
                 await loop.Loop(answerers, settings.poll_interval, stop).run()
+            finally:
+                checking.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await checking
 
         get_logger().info("agent started", url=settings.waldur.url, offerings=len(answerers), once=args.once)
         task = asyncio.ensure_future(work())

@@ -12,7 +12,7 @@ from http import HTTPStatus
 
 from waldur_import_agent.fulfilment.outcome import Ending, Outcome
 from waldur_import_agent.journal import Claim, Journal, Phase
-from waldur_import_agent.log import get_logger
+from waldur_import_agent.log import binding, get_logger
 from waldur_import_agent.system import now
 from waldur_import_agent.waldur.client import WaldurClient
 from waldur_import_agent.waldur.effort import Effort
@@ -89,8 +89,9 @@ class Claims:
         for request in requests:
             if stop.is_set():
                 break
-            if await self._take(request.uuid):
-                taken.append(request.uuid)
+            with binding(request=request.uuid):
+                if await self._take(request.uuid):
+                    taken.append(request.uuid)
         return taken
 
     async def _take(self, request: str) -> bool:

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from waldur_import_agent.errors import AgentError
+from waldur_import_agent.errors import AgentError, StoppedError
+from waldur_import_agent.health.observer import Ended
 from waldur_import_agent.journal import Reason
 from waldur_import_agent.records import Plan
 from waldur_import_agent.redactor import Redactor
@@ -64,6 +65,24 @@ class RoundReport:
         if self.plan is None:
             return {}
         return {"found": self.found, **self.plan.counts(), "refused": len(self.refused)}
+
+    def ended(self, redact: Redactor) -> Ended:
+        """The same for those who watch the agent."""
+        outcome = self.outcome
+        ready: bool | None = outcome.ending not in {Ending.WAITING, Ending.IMPOSSIBLE}
+        if isinstance(outcome.error, StoppedError):
+            ready = None
+        return Ended(
+            outcome=outcome.ending.value,
+            started=self.started,
+            finished=self.finished,
+            ready=ready,
+            reason=redact(str(outcome.error)) if ready is False else "",
+            run=self.run,
+            message=outcome.message,
+            requests=(*self.requests, *self.given_up),
+            counts=self.counts,
+        )
 
     def reasons(self) -> list[Reason]:
         """Why found resources were not reported, each."""

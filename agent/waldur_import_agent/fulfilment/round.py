@@ -12,8 +12,9 @@ from waldur_import_agent.fulfilment.other_agents import signs_of_others
 from waldur_import_agent.fulfilment.outcome import Ending, Outcome, Problems, RoundReport
 from waldur_import_agent.fulfilment.survey import Survey, Surveyor
 from waldur_import_agent.fulfilment.waldur_side import RecordsCannotBeListedError
+from waldur_import_agent.health.observer import Observer
 from waldur_import_agent.journal import Journal, Phase, Round
-from waldur_import_agent.log import get_logger
+from waldur_import_agent.log import bind, binding, get_logger
 from waldur_import_agent.records import Known, Marker, Plan
 from waldur_import_agent.redactor import Redactor
 from waldur_import_agent.system import now, unless
@@ -61,6 +62,7 @@ class Answerer:
     stop: asyncio.Event
     creates_in_flight: int
     checked: asyncio.Event = field(default_factory=asyncio.Event)
+    observer: Observer = field(default_factory=Observer)
 
     @property
     def offering(self) -> str:
@@ -75,6 +77,7 @@ class Answerer:
         """
         self.surveyor.side.renew_token()
         report = RoundReport(uuid.uuid4().hex, self.offering, now(), now(), Outcome(Ending.NOTHING))
+        bind({"run": report.run})
         requests: list[str] = []
         try:
             await self._check_offering()
@@ -95,8 +98,8 @@ class Answerer:
             return self._ended(replace(report, outcome=_waiting(error)))
         return self._ended(await self._finish(report))
 
-    def impossible(self, error: AgentError) -> RoundReport:
-        """The report of a round that could not even begin."""
+    def impossible(self, error: Exception) -> RoundReport:
+        """The report of a round that could not even begin, or in which the agent itself failed."""
         return RoundReport(
             uuid.uuid4().hex,
             self.offering,
@@ -134,7 +137,9 @@ class Answerer:
                     self.journal.count_attempt([claim.request])
                 if ended or claim.phase is Phase.AMBIGUOUS:
                     given_up.append(claim.request)
-        requests += await self.claims.take(await unless(self.stop, self.claims.sent()), self.stop)
+        sent = await unless(self.stop, self.claims.sent())
+        self.observer.looked(len(sent), len(requests))
+        requests += await self.claims.take(sent, self.stop)
         return requests, given_up
 
     async def _work(self, report: RoundReport) -> RoundReport:
@@ -199,6 +204,7 @@ class Answerer:
             raise error.outage from error
 
     async def _finish(self, report: RoundReport) -> RoundReport:
+        self.surveyor.progress("ending the requests", 0, 0)
         outcome = report.outcome
         if outcome.ending is Ending.DONE:
             for claim in self.journal.claims(self.offering):
@@ -215,7 +221,9 @@ class Answerer:
     async def _end(self, request: str, outcome: Outcome) -> AgentError | None:
         """End one request, or say why it stays in Processing."""
         try:
-            if not await self.claims.finish(request, outcome):
+            with binding(request=request):
+                ended = await self.claims.finish(request, outcome)
+            if not ended:
                 return StoppedError(f"request {request} cannot be ended now, see the log: it is tried again")
         except WAIT as error:
             return error
@@ -227,8 +235,6 @@ class Answerer:
         log = get_logger()
         if isinstance(outcome.error, StoppedError):
             log.info("round left for later", reason=self.redact(str(outcome.error)))
-        elif outcome.ending is Ending.WAITING:
-            log.warning("waiting for Waldur", reason=self.redact(str(outcome.error)))
         if not report.requests and not report.given_up:
             return report
         log.info(
@@ -238,6 +244,8 @@ class Answerer:
             seconds=round((report.finished - report.started).total_seconds(), 3),
             **report.counts,
         )
+        if outcome.ending is Ending.WAITING and report.plan is None:
+            return report  # it has nothing to tell, and an outage's many rounds would push others out of the history
         self.journal.record_round(
             Round(
                 run=report.run,

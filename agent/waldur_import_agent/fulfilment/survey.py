@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from waldur_import_agent.fulfilment.mapping import ask_mapping_command
 from waldur_import_agent.fulfilment.projects import ProjectSources
 from waldur_import_agent.fulfilment.waldur_side import WaldurSide
+from waldur_import_agent.health.observer import SCANNING
 from waldur_import_agent.log import get_logger
 from waldur_import_agent.placement import Overrides, Placer, changed_ids, read_overrides
 from waldur_import_agent.plan import Elsewhere, PlanInput, make_plan
@@ -86,7 +87,7 @@ class Surveyor:
         Raises BackendError, ConfigurationError (the overrides or the directory file), MappingCommandError, WaldurError
         or StoppedError.
         """
-        self.progress("scanning the backend", 0, 0)
+        self.progress(SCANNING, 0, 0)
         scan = await self.scan()
         self.progress("reading Waldur", 0, 0)
         overrides = Overrides()

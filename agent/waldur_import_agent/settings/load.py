@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from waldur_import_agent.errors import ConfigurationError
 from waldur_import_agent.settings.document import Document, read_document
-from waldur_import_agent.settings.environment import EnvironmentSettings, read_environment
+from waldur_import_agent.settings.environment import PREFIX, EnvironmentSettings, read_environment
 from waldur_import_agent.settings.models import HOLDING_WARNING, Settings
 from waldur_import_agent.settings.problems import (
     Location,
@@ -52,7 +52,8 @@ def load_configuration(
     `config.yaml:9:5: offerings[1].bakend: unknown key (did you mean 'backend'?)`.
     """
     document = _read(path)
-    variables = read_environment(os.environ if environment is None else environment)
+    environment = os.environ if environment is None else environment
+    variables = read_environment(_with_credential(environment))
     loading = _Loading(path, document, variables)
     loading.resolve(Settings, document.data)
     data = _merged(_without_token(document.data, variables.data), variables.data)
@@ -168,6 +169,23 @@ def _read(path: Path) -> Document:
         faults = [f"{path}:{fault.line}:{fault.column}: {fault.text}" for fault in document.faults]
         raise ConfigurationError("\n".join(faults) or f"{path}:1:1: a mapping of keys to values is needed")
     return document
+
+
+CREDENTIAL = "waldur-token"
+"""The name under which systemd hands the token over: LoadCredential=waldur-token:/etc/..."""
+
+
+def _with_credential(environment: Mapping[str, str]) -> Mapping[str, str]:
+    """The environment, with the token's file that systemd made for the service, where a variable names no other.
+
+    It stands above the file of the configuration, which the service's user need not be able to read (systemd.exec(5)).
+    """
+    names = {name.upper() for name, value in environment.items() if value}
+    directory = environment.get("CREDENTIALS_DIRECTORY")
+    if not directory or names & {f"{PREFIX}WALDUR__TOKEN", f"{PREFIX}WALDUR__TOKEN_FILE"}:
+        return environment
+    file = Path(directory) / CREDENTIAL
+    return {**environment, f"{PREFIX}WALDUR__TOKEN_FILE": str(file)} if file.exists() else environment
 
 
 def _without_token(below: dict[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from waldur_import_agent.settings.values import (
     SECONDS,
     Duration,
     HexUuid,
+    ListenAddress,
     Pattern,
     ReadFile,
     RuleSource,
@@ -280,6 +281,16 @@ class OfferingSettings(Model):
     )
 
 
+class Metrics(Model):
+    """What can be asked of a running agent over HTTP."""
+
+    listen: ListenAddress | None = Field(
+        default=None,
+        description="HOST:PORT at which /metrics (for Prometheus), /healthz and /readyz are served, like "
+        "127.0.0.1:9464; null: nowhere",
+    )
+
+
 class Settings(Model):
     """The whole configuration."""
 
@@ -293,9 +304,15 @@ class Settings(Model):
     poll_interval: Duration = Field(default=30.0, description="how often to ask Waldur for requests")
     grace: Duration = Field(default=60.0, description="how long a running round may go on after the first stop signal")
     state_dir: Path = Field(default=Path("/var/lib/waldur-import-agent"), description="the journal's directory")
+    runtime_dir: Path = Field(
+        default=Path("/run/waldur-import-agent"),
+        description="where status.json tells what the agent is doing; `status --healthy` looks there, or where "
+        "WALDUR_IMPORT_AGENT__RUNTIME_DIR or --runtime-dir says",
+    )
     lock_dir: Path = Field(
         default=Path("/run/lock/waldur-import-agent"), description="lock files; the same for all agents of a host"
     )
+    metrics: Metrics = Field(default=Metrics(), description="metrics and health over HTTP")
 
     @model_validator(mode="after")
     def _offerings_differ(self) -> "Settings":

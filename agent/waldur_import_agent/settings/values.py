@@ -98,11 +98,24 @@ class InputFile:
     """Marks a path that names a file the agent reads: it must be there when the configuration is loaded."""
 
 
+def check_listen(value: str) -> str:
+    """An address to listen on: HOST:PORT, an IPv6 one in brackets."""
+    try:
+        parts = urlsplit(f"//{value}")
+        good = bool(parts.hostname) and parts.port is not None and parts.netloc == value and "@" not in value
+    except ValueError:
+        good = False
+    if not good:
+        raise ValueError("an address to listen on is HOST:PORT, like 127.0.0.1:9464")
+    return value
+
+
 Duration = Annotated[float, BeforeValidator(parse_duration), Field(gt=0)]
 HexUuid = Annotated[str, BeforeValidator(parse_uuid)]
 WaldurUrl = Annotated[str, AfterValidator(check_url)]
 Pattern = Annotated[str, AfterValidator(check_pattern)]
 Template = Annotated[str, AfterValidator(check_template)]
 RuleSource = Annotated[str, AfterValidator(check_source)]
+ListenAddress = Annotated[str, AfterValidator(check_listen)]
 ReadFile = Annotated[Path, InputFile()]
 ScannerBlock = Annotated[dict[str, Any], AfterValidator(check_scanner)]

@@ -29,7 +29,7 @@ from waldur_import_agent.waldur.models import (
     User,
     Wire,
 )
-from waldur_import_agent.waldur.transport import Parameters, Reply, WaldurTransport
+from waldur_import_agent.waldur.transport import OnExchange, Parameters, Reply, WaldurTransport
 
 LARGEST_PAGE = 300
 """Waldur's maximum of rows per page; it silently gives no more."""
@@ -68,15 +68,15 @@ class WaldurClient:
         read_only: bool = False,
         on_token: Callable[[str], None] | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
+        on_exchange: OnExchange | None = None,
     ) -> Self:
         """The client that the settings describe. Raises ConfigurationError for certificates or a proxy of no use.
 
-        `on_token` is told each token that is read, so that logs can leave it out.
+        `on_token` is told each token that is read, so that logs can leave it out; `on_exchange` each exchange.
         """
         tokens = TokenSource(settings.token_file, settings.token, on_token=on_token)
-        return cls(
-            WaldurTransport(settings, tokens, read_only=read_only, transport=transport), page_size=settings.page_size
-        )
+        exchanges = WaldurTransport(settings, tokens, read_only=read_only, transport=transport, on_exchange=on_exchange)
+        return cls(exchanges, page_size=settings.page_size)
 
     def __repr__(self) -> str:
         return f"WaldurClient({self._transport!r})"

@@ -4,7 +4,8 @@ import asyncio
 import contextlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -30,6 +31,8 @@ READING = frozenset({"GET", "HEAD"})
 ESCAPED_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
 Parameters = Mapping[str, str | int | Sequence[str] | None]
+OnExchange = Callable[[str, str, int | None, float], None]
+"""Is told the method, the path, the status (None: no answer came) and how many seconds it took."""
 
 
 class Reply(NamedTuple):
@@ -45,7 +48,7 @@ class WaldurTransport:
     """Sends one request and gives the JSON of the answer, or raises one of waldur.errors.
 
     `read_only` lets nothing but GET and HEAD out. `transport` takes the place of the
-    network, in tests and for a server in the same process.
+    network, in tests and for a server in the same process. `on_exchange` is told of each exchange when it has ended.
     """
 
     def __init__(
@@ -56,7 +59,9 @@ class WaldurTransport:
         read_only: bool = False,
         transport: httpx.AsyncBaseTransport | None = None,
         body_limit: int = BODY_LIMIT,
+        on_exchange: OnExchange | None = None,
     ) -> None:
+        self._on_exchange = on_exchange
         self._url = settings.url
         self._base_path = urlsplit(settings.url).path
         self._tokens = tokens
@@ -96,10 +101,10 @@ class WaldurTransport:
         if self._token is None:
             self.renew_token()
         token = self._token or ""
-        answer = await self._exchange(method, path, query, content, token, slow=slow)
+        answer = await self._measured_exchange(method, path, query, content, token, slow=slow)
         if answer.status == HTTPStatus.UNAUTHORIZED and (token_now := self._token_other_than(token)):
             token = token_now
-            answer = await self._exchange(method, path, query, content, token, slow=slow)
+            answer = await self._measured_exchange(method, path, query, content, token, slow=slow)
         data = read_answer(method, full_path, answer, token=token, retry_after_max=self._retry_after_max)
         return Reply(data, answer.headers, answer.status, full_path)
 
@@ -109,6 +114,19 @@ class WaldurTransport:
         with contextlib.suppress(ConfigurationError):
             self.renew_token()
         return None if self._token == refused else self._token
+
+    async def _measured_exchange(
+        self, method: str, path: str, query: Mapping[str, Any], content: bytes | None, token: str, *, slow: bool
+    ) -> Answer:
+        """One exchange, of which `on_exchange` is told however it ends."""
+        began, status = time.monotonic(), None
+        try:
+            answer = await self._exchange(method, path, query, content, token, slow=slow)
+            status = answer.status
+        finally:
+            if self._on_exchange is not None:
+                self._on_exchange(method, self._base_path + path, status, time.monotonic() - began)
+        return answer
 
     async def _exchange(
         self, method: str, path: str, query: Mapping[str, Any], content: bytes | None, token: str, *, slow: bool

@@ -1,0 +1,42 @@
+"""What systemd is told of the service: sd_notify(3), which is a datagram to a socket."""
+
+import os
+import socket
+from collections.abc import MutableMapping
+
+from waldur_import_agent.log import get_logger
+
+
+class Notifier:
+    """Tells the service manager, where there is one.
+
+    `watchdog` is within how many seconds it wants to hear WATCHDOG=1, or None. The variables of systemd are taken out
+    of `environment`, so that no child process speaks in the agent's name.
+    """
+
+    def __init__(self, environment: MutableMapping[str, str] = os.environ) -> None:
+        self._address = environment.pop("NOTIFY_SOCKET", "")
+        microseconds = environment.pop("WATCHDOG_USEC", "")
+        for_whom = environment.pop("WATCHDOG_PID", "") or str(os.getpid())
+        self.watchdog = (
+            int(microseconds) / 1_000_000 if microseconds.isdigit() and for_whom == str(os.getpid()) else None
+        )
+        self._status = ""
+
+    def tell(self, *assignments: str) -> None:
+        """Send assignments like READY=1. A service manager that does not listen is no reason to fail."""
+        if not self._address:
+            return
+        address = "\0" + self._address[1:] if self._address.startswith("@") else self._address
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as connection:
+                connection.connect(address)
+                connection.send("\n".join(assignments).encode())
+        except OSError as error:
+            get_logger().debug("systemd was not told", reason=str(error), what=assignments)
+
+    def status(self, text: str) -> None:
+        """Say what the service is doing, where that has changed."""
+        if text != self._status:
+            self._status = text
+            self.tell(f"STATUS={text}")
