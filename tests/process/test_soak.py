@@ -75,6 +75,8 @@ def test_judge_names_all_that_is_wrong() -> None:
         "by hand: staff's record is gone",
     )
     assert found.doubled == ("twice: 2 records", "imported: a record beside its resource")
+    found = judge(sandbox, offering, {"stale": 2, "twice": 1, "imported": 1}, [], stranger=True)
+    assert found.lost == ()
 
 
 def add(sandbox: Sandbox, account: str, limit: int, *, instance: str = "default") -> None:

@@ -18,10 +18,18 @@ class Findings:
     doubled: tuple[str, ...] = ()
 
 
-def judge(sandbox: Sandbox, offering: Offering, backend: Mapping[str, int], by_hand: Iterable[Record]) -> Findings:
+def judge(
+    sandbox: Sandbox,
+    offering: Offering,
+    backend: Mapping[str, int],
+    by_hand: Iterable[Record],
+    *,
+    stranger: bool = False,
+) -> Findings:
     """Compare an offering with its backend, after a request has ended and while no round runs.
 
-    `backend` has the limit of each account. `by_hand` are records that staff wrote and no agent may touch.
+    `backend` has the limit of each account. `by_hand` are records that staff wrote and no agent may touch. With
+    `stranger` an agent of another instance may have answered: it reports what is new and leaves our records alone.
 
     Lost is an account that is neither record nor resource, a change or a removal that did not arrive, and a record of
     staff's that is gone. Doubled is an account with two records, or with a record although it is a resource.
@@ -31,7 +39,7 @@ def judge(sandbox: Sandbox, offering: Offering, backend: Mapping[str, int], by_h
     counts = Counter(record.backend_id for record in records)
     lost = [f"{account}: not reported" for account in backend if account not in resources and not counts[account]]
     for record in records:
-        if instance_of(record) != INSTANCE:
+        if stranger or instance_of(record) != INSTANCE:
             continue
         if record.backend_id not in backend:
             lost.append(f"{record.backend_id}: not withdrawn")

@@ -21,6 +21,7 @@ from waldur_import_agent.sandbox import Record, Request, Sandbox, serving
 ENDED = ("Done", "Erred")
 ACCOUNTS_MIN = 6
 ACCOUNTS_MAX = 16
+STRANGER = "stranger"
 QUIET_ROUNDS = 3
 """After a round of two agents, the offering must be right after so many rounds without trouble."""
 EFFORT = {
@@ -163,7 +164,8 @@ class Site:
         self._finished = [request for request in self._finished if request.state == "Done"][-20:] + done
 
     def _judge(self) -> Findings:
-        return judge(self.sandbox, self.offering, self._backend, self._by_hand)
+        stranger = self._second is not None and self._second.log.stem == STRANGER
+        return judge(self.sandbox, self.offering, self._backend, self._by_hand, stranger=stranger)
 
     async def _until(self, condition: Callable[[], bool]) -> bool:
         try:
@@ -218,7 +220,7 @@ class Site:
         tenth, part = divmod(number * 10, self._total)
         wanted = None
         if tenth == 4:
-            wanted = "second" if part * 2 < self._total else "stranger"
+            wanted = "second" if part * 2 < self._total else STRANGER
         here = None if self._second is None else self._second.log.stem
         if wanted == here:
             return
