@@ -237,7 +237,7 @@ class Site:
             "instance": instance,
             "state_dir": str(self._directory / name / "state"),
             "lock_dir": str(self._directory / name / "lock"),
-            "poll_interval": "200ms",
+            "poll_interval": "100ms",
             "offerings": [
                 {
                     "uuid": self.offering.uuid,
