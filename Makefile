@@ -2,8 +2,9 @@
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
+ROUNDS ?= 2000
 
-.PHONY: help setup demo test test-live test-live-slurm lint types imports unit lock build clean
+.PHONY: help setup demo test test-live test-live-slurm lint types imports unit soak lock build clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -31,6 +32,9 @@ imports: $(STAMP)
 
 unit: $(STAMP)
 	$(BIN)/pytest -n 2 --dist worksteal --cov --cov-report=term tests --ignore=tests/live
+
+soak: $(STAMP)  ## ROUNDS=2000 rounds under trouble; the last line is the result (docs/reliability.md)
+	PYTHONPATH=tests $(BIN)/python -m soak --rounds $(ROUNDS)
 
 test-live: test-live-slurm  ## all live suites
 

@@ -53,6 +53,7 @@ CREATE TABLE reason (
 );
 CREATE INDEX reason_run ON reason (run);
 """
+TABLES = ("claim", "round", "reason")
 
 
 class Phase(StrEnum):
@@ -113,12 +114,21 @@ class Journal:
     def open(cls, directory: Path) -> Self:
         """Open the journal in `directory`, which is made if it is missing.
 
-        Raises StateError where the directory or the file cannot be used: another user's, read-only, corrupt, or
-        written by a newer release.
+        A good journal is proved now, before anything is claimed: its pages are checked, and something is written to it.
+
+        Raises StateError where the directory or the file cannot be used: another user's, read-only, on a full disk,
+        corrupt, or written by a newer release.
         """
         path = directory / "journal.sqlite3"
         try:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            owner = directory.stat().st_uid
+            if os.geteuid() == 0 and owner != 0 and not path.exists():
+                raise StateError(
+                    f"the state directory {directory} belongs to another user (uid {owner}), and this is root, whose "
+                    "journal that user's agent could not write",
+                    remedy=f"Run the agent as the user {owner}, or give state_dir a directory of its own",
+                )
             path.touch(mode=0o600)
         except OSError as error:
             raise StateError(
@@ -289,13 +299,18 @@ class Journal:
     # --- inside
 
     def _prepare(self) -> None:
-        if self._version() == 0:
-            with self._write() as connection:
-                if self._version() == 0:  # nobody else was faster
-                    for statement in SCHEMA.split(";"):
-                        connection.execute(statement)
-                    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-        self._check_version()
+        with self._write() as connection:
+            # within the lock: nobody else may make the tables meanwhile
+            if self._version() == 0:
+                if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+                    raise StateError(f"{self._path} is another program's database", remedy="See state_dir")
+                for statement in SCHEMA.split(";"):
+                    connection.execute(statement)
+            else:
+                self._check_version()
+            self._check()
+            # also where it is the same: a full disk or a read-only directory must show now
+            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
     def _check_version(self) -> None:
         version = self._version()
@@ -304,6 +319,17 @@ class Journal:
                 f"the journal {self._path} has schema version {version}, this release knows {SCHEMA_VERSION}",
                 remedy="A newer release wrote it: install that one, or move the file away when nothing is Processing",
             )
+
+    def _check(self) -> None:
+        """Raises sqlite3.DatabaseError where pages are damaged or a table is missing."""
+        try:
+            found = self._connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+            if found != "ok":
+                raise sqlite3.DatabaseError(found)
+            for table in TABLES:
+                self._connection.execute(f"SELECT count(*) FROM {table} WHERE 0")  # noqa: S608 - our own names
+        except sqlite3.OperationalError as error:
+            raise sqlite3.DatabaseError(str(error)) from error
 
     def _version(self) -> int:
         version: int = self._connection.execute("PRAGMA user_version").fetchone()[0]

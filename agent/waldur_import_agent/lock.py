@@ -1,5 +1,6 @@
 """One agent per offering and host: a lock file in one fixed directory, whatever state directory is configured."""
 
+import contextlib
 import fcntl
 import hashlib
 import json
@@ -67,8 +68,9 @@ def _write_holder(descriptor: int) -> None:
     if fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDWR:
         # whatever the umask: agents of other users must be able to open it
         os.fchmod(descriptor, LOCK_FILE_MODE)
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, holder.encode(), 0)
+        with contextlib.suppress(OSError):  # a full disk: the lock is held all the same
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, holder.encode(), 0)
 
 
 def _holder(descriptor: int) -> str:

@@ -6,6 +6,7 @@ import os
 import pwd
 import signal
 import stat
+import threading
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -78,6 +79,17 @@ async def wait_for_event(event: asyncio.Event, seconds: float) -> bool:
     except TimeoutError:
         return event.is_set()
     return True
+
+
+def exit_after(seconds: float, code: int) -> None:
+    """End this process with `code` after so many seconds if it still runs then, whatever it waits for.
+
+    A thread that hangs in a system call cannot be cancelled, and the interpreter would wait for it without end. What is
+    in the journal is on disk at any time, so nothing is lost.
+    """
+    timer = threading.Timer(seconds, os._exit, (code,))
+    timer.daemon = True
+    timer.start()
 
 
 async def unless(event: asyncio.Event, work: Coroutine[Any, Any, T]) -> T:

@@ -1,12 +1,16 @@
 """Signals and sudden deaths of the real command."""
 
+import os
 import signal
 import time
+from pathlib import Path
 
 import pytest
 
 from support.station import Station
 from waldur_import_agent.errors import ExitCode
+from waldur_import_agent.journal import Journal
+from waldur_import_agent.sandbox import Answer, Fault, requests_to
 
 STOP_SECONDS = 20.0
 """A stop must take less; the machine may be busy."""
@@ -117,3 +121,115 @@ async def test_killed_before_the_end_was_told(station: Station) -> None:
     assert (await station.run("run", "--once")).code == ExitCode.OK
     assert request.state == "Done"
     assert len(station.sandbox.records_of(station.offering)) == 2
+
+
+# --- what a stop interrupts, and what it does not
+
+
+async def test_wait_after_a_failed_round_is_cut_short(station: Station) -> None:
+    """A daemon that waits for an hour before it asks a failing Waldur again stops at once."""
+    station.configure(poll_interval="1h")
+    station.sandbox.faults.append(
+        Fault(requests_to("GET", "marketplace-provider-offerings"), Answer(403, {"detail": "No"}))
+    )
+    daemon = await station.start("run")
+    await station.hears(daemon, "round not possible")
+    sent = time.monotonic()
+    daemon.terminate()
+    assert (await station.end(daemon)).code == ExitCode.OK
+    assert time.monotonic() - sent < STOP_SECONDS
+
+
+async def test_wait_between_two_attempts_is_cut_short(station: Station) -> None:
+    """Waldur asks for a minute of patience in the middle of a round: the request is left for the next start."""
+    busy = Fault(requests_to("POST", "/api/backend-resources/"), Answer(503, "later", {"Retry-After": "60"}))
+    station.sandbox.faults.append(busy)
+    request = station.ask()
+    daemon = await station.start("--log-level", "debug", "run")
+    await station.hears(daemon, "Waldur is tried again")
+    sent = time.monotonic()
+    daemon.terminate()
+    assert (await station.end(daemon)).code == ExitCode.OK
+    assert time.monotonic() - sent < STOP_SECONDS
+    assert request.state == "Processing"
+    station.sandbox.faults.clear()
+    assert (await station.run("run", "--once")).code == ExitCode.OK
+    assert request.state == "Done"
+
+
+SACCTMGR = """\
+#!/bin/sh
+# starts a child that holds the output open, and waits for it
+sleep 1000 &
+echo $$ $! > "{pids}.new"
+mv "{pids}.new" "{pids}"
+wait
+"""
+
+
+def slow_sacctmgr(station: Station) -> Path:
+    """Configure a sacctmgr that never answers; the file in which it writes its process id and that of its child."""
+    pids, program = station.directory / "pids", station.directory / "sacctmgr"
+    program.write_text(SACCTMGR.format(pids=pids))
+    program.chmod(0o755)
+    scanner = {"type": "slurm", "cluster": "c1", "sacctmgr": str(program)}
+    station.configure(offerings=[{"uuid": station.offering.uuid, "scanner": scanner}])
+    return pids
+
+
+def running(pid: int) -> bool:
+    """Whether a process is there and no zombie that its new parent has yet to see."""
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return False
+
+
+async def test_first_signal_lets_the_scan_go_on_and_the_second_kills_all_of_it(station: Station) -> None:
+    """The scan's program and its own child live through the first signal and die with the second; the claim is kept."""
+    pids = slow_sacctmgr(station)
+    request = station.ask()
+    daemon = await station.start("run")
+    await station.until(pids.exists)
+    processes = [int(word) for word in pids.read_text().split()]
+    daemon.terminate()
+    await station.hears(daemon, "a running round may end")
+    assert [running(pid) for pid in processes] == [True, True]
+    sent = time.monotonic()
+    daemon.terminate()
+    assert (await station.end(daemon)).code == ExitCode.LEFT
+    assert time.monotonic() - sent < STOP_SECONDS
+    await station.until(lambda: not any(map(running, processes)))
+    assert request.state == "Processing"
+    with Journal.open(station.directory / "state") as journal:
+        assert [claim.request for claim in journal.claims(station.offering.uuid)] == [request.uuid]
+
+
+async def test_deadline_kills_the_scan(station: Station) -> None:
+    """One signal and a scan that never ends: after the grace time all of it is gone."""
+    pids = slow_sacctmgr(station)
+    settings = station.config.read_text()
+    station.config.write_text(f"grace: 300ms\n{settings}")
+    station.ask()
+    daemon = await station.start("run")
+    await station.until(pids.exists)
+    processes = [int(word) for word in pids.read_text().split()]
+    daemon.terminate()
+    assert (await station.end(daemon)).code == ExitCode.LEFT
+    await station.until(lambda: not any(map(running, processes)))
+
+
+async def test_thread_that_hangs_does_not_hold_up_the_end(station: Station) -> None:
+    """A file system that hangs (here: a pipe that nobody fills) cannot be cancelled; the process ends all the same."""
+    dump = station.directory / "dump"
+    os.mkfifo(dump)
+    scanner = {"type": "slurm", "cluster": "c1", "from_dump": str(dump)}
+    station.configure(grace="300ms", offerings=[{"uuid": station.offering.uuid, "scanner": scanner}])
+    request = station.ask()
+    daemon = await station.start("run")
+    await station.hears(daemon, "round started")
+    sent = time.monotonic()
+    daemon.terminate()
+    assert (await station.end(daemon)).code == ExitCode.LEFT
+    assert time.monotonic() - sent < STOP_SECONDS
+    assert request.state == "Processing"

@@ -4,7 +4,7 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -105,9 +105,12 @@ class Station:
         """Staff create a request."""
         return self.sandbox.add_request(self.offering)
 
-    async def start(self, *arguments: str, stdin: int = asyncio.subprocess.DEVNULL) -> asyncio.subprocess.Process:
-        """Start the command; `stdin` may be a terminal's descriptor."""
+    async def start(
+        self, *arguments: str, stdin: int = asyncio.subprocess.DEVNULL, through: Sequence[str] = ()
+    ) -> asyncio.subprocess.Process:
+        """Start the command; `stdin` may be a terminal's descriptor, `through` a program that starts it (setpriv)."""
         return await asyncio.create_subprocess_exec(
+            *through,
             *COMMAND,
             *arguments,
             stdin=stdin,
@@ -117,9 +120,9 @@ class Station:
             cwd=self.directory,
         )
 
-    async def run(self, *arguments: str) -> Ended:
+    async def run(self, *arguments: str, through: Sequence[str] = ()) -> Ended:
         """Run the command to its end."""
-        return await self.end(await self.start(*arguments))
+        return await self.end(await self.start(*arguments, through=through))
 
     async def run_shell(self, line: str) -> Ended:
         """Run a line of shell to its end."""

@@ -1,11 +1,13 @@
 """The journal: what is on disk when a crash comes, and what a person reads where it cannot be used."""
 
 import os
+import resource
 import sqlite3
 import stat
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
@@ -382,10 +384,77 @@ def test_failed_open_lets_go_of_the_file(directory: Path) -> None:
     assert isinstance(raised.value.__cause__, sqlite3.Error)
 
 
-def test_two_that_make_the_journal_at_once(journal: Journal, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever finds the schema made between its look and its lock uses it, and loses nothing."""
+def test_many_that_make_the_journal_at_once(directory: Path) -> None:
+    """Agents of several offerings that share a directory may start at once: one makes the tables, all can write."""
+
+    def use(number: int) -> None:
+        with Journal.open(directory) as opened:
+            opened.intend(f"request{number}", OFFERING)
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(use, range(8)))
+    assert len(claims(directory)) == 8
+
+
+def damaged(directory: Path, page: int) -> None:
+    """A journal with claims and reasons, one of whose pages was overwritten on the disk."""
+    with Journal.open(directory) as journal:
+        for number in range(200):
+            journal.intend(f"request{number}", OFFERING)
+        journal.record_round(a_round(), [Reason(f"acct{number}", "unplaced", "why" * 50) for number in range(500)])
+    with file(directory).open("r+b") as opened:
+        opened.seek(page * 4096)
+        opened.write(b"\xff" * 4096)
+
+
+@pytest.mark.parametrize("page", [1, 5, 12])
+def test_damaged_page_is_found_before_anything_is_claimed(directory: Path, page: int) -> None:
+    """A disk that lost a page in the middle: the journal opens no more, and what to do is said."""
+    damaged(directory, page)
+    before = file(directory).read_bytes()
+    with pytest.raises(StateError, match="cannot be used") as raised:
+        Journal.open(directory)
+    assert "Move it away" in raised.value.remedy
+    assert file(directory).read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("statement", "words"),
+    [("DROP TABLE reason", "no such table: reason"), ("PRAGMA user_version = 0", "is another program's database")],
+)
+def test_database_of_another_form_is_not_taken_for_a_journal(directory: Path, statement: str, words: str) -> None:
+    """A database that lacks a table, or has tables and no version, is refused as it is."""
+    Journal.open(directory).close()
+    with other_connection(directory) as other:
+        other.execute(statement)
+    with pytest.raises(StateError, match=words):
+        Journal.open(directory)
+
+
+def test_disk_without_room_is_found_at_the_start(journal: Journal, directory: Path) -> None:
+    """Opening a good journal writes to it: where no file may grow, the agent does not start, and nothing is lost."""
     journal.intend("request1", OFFERING)
-    real, answers = Journal._version, [0]
-    monkeypatch.setattr(Journal, "_version", lambda self: answers.pop() if answers else real(self))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
+    try:
+        with pytest.raises(StateError, match="cannot be used") as raised:
+            Journal.open(directory)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert "Look for a full disk" in raised.value.remedy
     assert len(claims(directory)) == 1
-    assert answers == []
+
+
+def test_root_does_not_make_a_journal_for_another_user(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A journal of root's in a service user's directory would lock that user out; one that is there may be read."""
+    directory.mkdir(parents=True)
+    Journal.open(directory).close()
+    if os.geteuid() == 0:
+        os.chown(directory, 65534, 65534)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    Journal.open(directory).close()
+    file(directory).unlink()
+    with pytest.raises(StateError, match="belongs to another user") as raised:
+        Journal.open(directory)
+    assert "Run the agent as the user" in raised.value.remedy
+    assert not file(directory).exists()

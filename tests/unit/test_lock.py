@@ -219,6 +219,21 @@ def test_longer_text_of_the_last_holder_is_replaced(directory: Path) -> None:
 # --- what can go wrong
 
 
+def test_full_disk_does_not_unlock(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the holder's name cannot be written the lock is held all the same."""
+
+    def refuse(descriptor: int, data: bytes, offset: int) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "pwrite", refuse)
+    with (
+        offering_lock(directory, URL, OFFERING),
+        pytest.raises(LockedError, match="did not say who it is"),
+        offering_lock(directory, URL, OFFERING),
+    ):
+        pass
+
+
 @pytest.mark.parametrize("where", ["file", "file/below"])
 def test_directory_that_cannot_be_used(tmp_path: Path, where: str) -> None:
     """A path that can be no directory: the error names the lock and how to make the directory."""

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from waldur_import_agent.redactor import Redactor
     from waldur_import_agent.settings.load import Configuration
 
+LAST_SECONDS = 7.0
+"""Seconds that a round has to clean up after it was cut off: killing its child processes takes five at the most."""
+
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the command."""
@@ -65,6 +68,7 @@ async def _answer(
     from waldur_import_agent.health.health import Health
     from waldur_import_agent.health.systemd import Notifier
     from waldur_import_agent.log import get_logger
+    from waldur_import_agent.system import exit_after
 
     stop = asyncio.Event()
     settings = configuration.settings
@@ -89,7 +93,12 @@ async def _answer(
 
         get_logger().info("agent started", url=settings.waldur.url, offerings=len(answerers), once=args.once)
         task = asyncio.ensure_future(work())
-        with loop.stop_on_signals(stop, settings.grace, task.cancel):
+
+        def abandon() -> None:
+            task.cancel()
+            exit_after(LAST_SECONDS, ExitCode.LEFT)
+
+        with loop.stop_on_signals(stop, settings.grace, abandon):
             try:
                 await task
             except asyncio.CancelledError:
