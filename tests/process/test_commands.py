@@ -3,6 +3,7 @@
 import os
 import stat
 import sys
+from typing import Any
 
 import pytest
 
@@ -83,12 +84,67 @@ async def test_wrong_configuration(station: Station) -> None:
 
 
 async def test_online_check(station: Station) -> None:
-    """`config check --online` tells whose the token is, what it sees, and whether each backend can be read."""
+    """`config check --online` tells whose the token is, what each source gives, and whether the backend can be read."""
     ended = await station.run("config", "check", "--online")
     assert ended.code == ExitCode.OK
-    for text in ("agent", "the token sees 1", "SLURM cluster", "inventory: inventory file"):
-        assert text in ended.out
+    flat = " ".join(ended.out.split())
+    for text in ("agent", "what the token sees: 1", "the offering's resources: 0", "the service provider: refused"):
+        assert text in flat
+    for text in ("SLURM cluster", "CUSTOMER.OWNER", "inventory: inventory file"):
+        assert text in flat
     assert {entry.method for entry in station.sandbox.log} == {"GET"}
+
+
+def placing(station: Station, **projects: Any) -> None:
+    """The station's offering with these settings of `projects`."""
+    offering = {"uuid": station.offering.uuid, "scanner": {"type": "inventory", "path": "inventory.jsonl"}}
+    station.configure(offerings=[{**offering, "projects": projects}])
+
+
+async def test_online_check_of_all_that_places(station: Station) -> None:
+    """The directory with its age, the overrides file with its bad lines, the mapping command by running it."""
+    (station.directory / "directory.csv").write_text("uuid,slug,exported 2020-01-01T00:00:00+00:00\nx,y,\n")
+    (station.directory / "projects.csv").write_text("backend_id,project\n,alpha\nhpc_one,alpha\n")
+    command = ["/bin/sh", "-c", "cat > given"]
+    placing(
+        station,
+        directory_file="directory.csv",
+        overrides_file="projects.csv",
+        mapping_command={"command": command},
+    )
+    ended = await station.run("config", "check", "--online")
+    assert ended.code == ExitCode.OK
+    flat = " ".join(ended.out.split())
+    assert "the directory file: 0, written " in flat
+    for text in ("days ago: newer projects are not in it", "holds no project", "2: uuid: this is not a UUID"):
+        assert text in flat
+    for text in ("1 lines name a project", "2: no backend_id", "/bin/sh runs, with nothing to map"):
+        assert text in flat
+    assert (station.directory / "given").read_text() == ""
+
+
+async def test_online_check_of_what_cannot_place(station: Station) -> None:
+    """Each failure beside the others: no readable directory, a mapping command that fails or is not there."""
+    (station.directory / "directory.csv").write_text("name\n")
+    for command, said in ((["/bin/sh", "-c", "echo nodatabase >&2; exit 3"], "nodatabase"), (["/none"], "/none")):
+        placing(station, directory_file="directory.csv", mapping_command={"command": command})
+        ended = await station.run("config", "check", "--online")
+        assert ended.code == ExitCode.CONFIGURATION
+        assert ended.out.count("FAIL") == 2
+        flat = " ".join(ended.out.split())
+        assert "has no column uuid" in flat
+        assert said in flat
+
+
+async def test_online_check_of_a_token_that_sees_no_project(station: Station) -> None:
+    """It is a warning with the ways out, as in each round."""
+    station.sandbox.projects.clear()
+    ended = await station.run("config", "check", "--online")
+    flat = " ".join(ended.out.split())
+    assert ended.code == ExitCode.OK
+    assert "what the token sees: 0" in flat
+    assert "the token can see no project" in flat
+    assert "projects export" in flat
 
 
 async def test_online_check_of_a_broken_site(station: Station) -> None:
@@ -97,7 +153,7 @@ async def test_online_check_of_a_broken_site(station: Station) -> None:
     (station.directory / "inventory.jsonl").unlink()
     ended = await station.run("config", "check", "--online")
     assert ended.code == ExitCode.AUTHENTICATION
-    assert ended.out.count("FAIL") == 4
+    assert ended.out.count("FAIL") == 3
     assert "inventory.jsonl" in ended.out
 
 

@@ -4,6 +4,7 @@ import asyncio
 import os
 import pty
 import random
+import re
 import signal
 import sys
 from typing import Any
@@ -193,7 +194,7 @@ async def test_interrupted_and_run_again(reported: Station, *, number: signal.Si
     ended = await reported.end(process)
     assert ended.code == ExitCode.LEFT
     assert "18 imported, 42 left" in ended.err
-    assert "run the same again" in ended.err
+    assert f"records import --plan Standard --yes --token-file {reported.staff_token}`;" in ended.err
     assert len(imported(reported)) == 18
     assert (await importing(reported, "--yes")).code == ExitCode.OK
     assert imported(reported) == [f"hpc_{index:02}" for index in range(ACCOUNTS)]
@@ -273,7 +274,7 @@ async def test_explain_shows_both_sides(station: Station) -> None:
     assert ended.code == ExitCode.OK
     for text in ("found: ", "below hpc_alpha", "Project Alpha", "rule 1", "Waldur: record", "ours", "next round: keep"):
         assert text in ended.out
-    assert "records import --plan PLAN --select 'hpc_one'" in ended.err
+    assert "records import --plan PLAN --select hpc_one" in ended.err
     assert {entry.method for entry in station.sandbox.log} == {"GET"}
     assert (await importing(station, "--yes")).code == ExitCode.OK
     data = (await station.run("explain", "hpc_one", "-o", "json")).json()
@@ -291,6 +292,44 @@ async def test_explain_names_the_next_command_for_what_is_not_placed(station: St
     assert "plan --output csv" in ended.err
 
 
+async def test_commands_in_texts_can_be_pasted(reported: Station) -> None:
+    """They have the configuration, the offering and the staff token's file that the command was given."""
+    config = reported.config.rename(reported.directory / "my config.yaml")
+    given = ("--config", str(config), "--offering", reported.offering.uuid)
+    token = str(reported.staff_token)
+    ended = await reported.run("records", "import", "--plan", "Standard", "--token-file", token, "--dry-run", *given)
+    next_line = ended.err.splitlines()[-1]
+    command = next_line.removeprefix("Next: `").removesuffix("` imports them.")
+    assert "--dry-run" not in command
+    ended = await reported.run_shell(f"{command} --yes")
+    assert ended.code == ExitCode.OK, ended.err
+    (command,) = re.findall("`(.*)`", ended.err.splitlines()[-1])
+    assert f"requests create --token-file {token} --offering {reported.offering.uuid} --config '{config}'" in command
+    ended = await reported.run_shell(command)
+    assert ended.code == ExitCode.OK, ended.err
+    commands = re.findall("`([^`]*)`", ended.err.splitlines()[-1])
+    assert [("--offering" in each, f"--config '{config}'" in each) for each in commands] == [(False, True)] * 2
+    for command in commands:
+        assert (await reported.run_shell(command)).code == ExitCode.OK
+
+
+async def test_explain_suggests_the_id_and_nothing_like_it(station: Station) -> None:
+    """An id with characters of a pattern is escaped in what is to be pasted."""
+    station.has("hpc_[ab]*")
+    station.ask()
+    await station.run("run", "--once")
+    ended = await station.run("explain", "hpc_[ab]*")
+    assert "--select 'hpc_[[]ab][*]' " in ended.err
+
+
+async def test_options_without_effect_are_wrong_usage(station: Station) -> None:
+    """--older-than without --stuck, and --state with it."""
+    for arguments, said in ((("--older-than", "1h"), "is for --stuck"), (("--stuck", "--state", "Sent"), "--state")):
+        ended = await station.run("requests", "list", *arguments)
+        assert ended.code == ExitCode.USAGE
+        assert said in ended.err
+
+
 async def test_stuck_requests_are_listed(station: Station) -> None:
     """Only those in Processing for long, with how long, and whether this host's journal has them."""
     station.ask()
@@ -303,7 +342,7 @@ async def test_stuck_requests_are_listed(station: Station) -> None:
     assert not (station.directory / "state").exists(), "looking makes no journal"
     ended = await station.run("requests", "list", "--stuck", "--older-than", "0")
     assert stuck.uuid in ended.out
-    assert "requests fail UUID" in ended.err
+    assert f"requests fail {stuck.uuid} --reason" in ended.err
 
 
 async def test_stuck_request_is_ended(station: Station) -> None:

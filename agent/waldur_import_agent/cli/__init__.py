@@ -79,6 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; the exit code. What failed is told on stderr, with what to do next."""
     parsed = make_parser().parse_args(arguments)
     parsed.redact = Redactor()
+    output.asked.remember(sys.argv[1:] if arguments is None else arguments, parsed)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that cannot show a letter is no reason to fail

@@ -9,6 +9,11 @@ DEFAULT_CONFIG = Path("/etc/waldur-import-agent/config.yaml")
 CONFIG_VARIABLE = "WALDUR_IMPORT_AGENT_CONFIG"
 
 
+def default_config() -> Path:
+    """The configuration where none is named on the command line."""
+    return Path(os.environ.get(CONFIG_VARIABLE) or DEFAULT_CONFIG)
+
+
 def add_config(parser: argparse.ArgumentParser) -> None:
     """`--config FILE`."""
     parser.add_argument(
@@ -16,7 +21,7 @@ def add_config(parser: argparse.ArgumentParser) -> None:
         "--config",
         metavar="FILE",
         type=Path,
-        default=Path(os.environ.get(CONFIG_VARIABLE) or DEFAULT_CONFIG),
+        default=default_config(),
         help=f"the configuration (default: ${CONFIG_VARIABLE} or {DEFAULT_CONFIG})",
     )
 

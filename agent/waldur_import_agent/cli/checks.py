@@ -33,29 +33,36 @@ async def _checks(args: argparse.Namespace, configuration: "Configuration") -> t
     from functools import partial
 
     from waldur_import_agent import app
+    from waldur_import_agent.cli.project_checks import check_projects
+    from waldur_import_agent.fulfilment.waldur_side import WaldurSide
     from waldur_import_agent.waldur.effort import Effort
 
     settings = configuration.settings
+    scanners = app.make_scanners(configuration)
     checks: list[Check] = []
     codes: list[ExitCode] = []
     async with app.make_client(settings.waldur, args.redact, read_only=True) as client:
         effort = Effort(settings.waldur.effort)
-        looks = [("token", _token), ("projects", _projects)]
-        for name, look in looks:
+        try:
+            checks.append(await _token(client, effort))
+        except AgentError as error:
+            checks.append(Check("token", CheckStatus.FAIL, str(error.args[0]), error.remedy))
+            codes.append(error.exit_code)
+        for offering, scanner in zip(settings.offerings, scanners, strict=True):
+            side = WaldurSide(client, effort, offering.uuid)
             try:
-                checks.append(await look(client, effort))
-            except AgentError as error:
-                checks.append(Check(name, CheckStatus.FAIL, str(error.args[0]), error.remedy))
-                codes.append(error.exit_code)
-        for offering in settings.offerings:
-            try:
-                found = await effort.read(partial(client.retrieve_offering, offering.uuid))
-                checks.append(Check("offering", CheckStatus.PASS, f"{found.name} ({offering.uuid}) is {found.state}"))
+                seen = await effort.read(partial(client.retrieve_offering, offering.uuid))
+                checks.append(Check("offering", CheckStatus.PASS, f"{seen.name} ({offering.uuid}) is {seen.state}"))
+                known = await side.offering()
             except AgentError as error:
                 remedy = "Check offerings[].uuid, and that the token's user has a role on it"
                 checks.append(Check("offering", CheckStatus.FAIL, str(error.args[0]), remedy))
                 codes.append(error.exit_code)
-    for scanner in app.make_scanners(configuration):
+                continue
+            placing, failed = await check_projects(offering.projects, side, known, ignore_case=scanner.ids_ignore_case)
+            checks += placing
+            codes += failed
+    for scanner in scanners:
         async with scanner:
             for check in await scanner.check():
                 checks.append(Check(f"{scanner.kind}: {check.name}", check.status, check.detail, check.remedy))
@@ -67,11 +74,3 @@ async def _checks(args: argparse.Namespace, configuration: "Configuration") -> t
 async def _token(client: "WaldurClient", effort: "Effort") -> Check:
     user = await effort.read(client.me)
     return Check("token", CheckStatus.PASS, f"Waldur knows it as {user.username}")
-
-
-async def _projects(client: "WaldurClient", effort: "Effort") -> Check:
-    total = (await effort.read(lambda: client.list_projects(page_size=1))).total
-    if total:
-        return Check("projects", CheckStatus.PASS, f"the token sees {total}")
-    remedy = "OFFERING.MANAGER alone sees none: give the service account a role in the projects or their organizations"
-    return Check("projects", CheckStatus.WARN, "the token sees none, so that nothing can be placed", remedy)

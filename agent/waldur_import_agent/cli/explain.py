@@ -1,6 +1,8 @@
 """`explain`: one backend id on both sides, live: where it is, which rule spoke, and what the next round would do."""
 
 import argparse
+from glob import escape
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from waldur_import_agent.cli import arguments
@@ -15,11 +17,12 @@ if TYPE_CHECKING:
     from waldur_import_agent.redactor import Redactor
     from waldur_import_agent.settings.load import Configuration
 
+ASK_AND_RUN = "`waldur-import-agent requests create --token-file STAFF` asks, `waldur-import-agent run --once`"
 NEXT = {
-    "report": "`waldur-import-agent requests create --token-file STAFF` asks, `run --once` reports it",
-    "refresh": "`waldur-import-agent requests create --token-file STAFF` asks, `run --once` refreshes it",
-    "remove": "`waldur-import-agent requests create --token-file STAFF` asks, `run --once` removes it",
-    "withdraw": "`waldur-import-agent requests create --token-file STAFF` asks, `run --once` withdraws it",
+    "report": f"{ASK_AND_RUN} reports it",
+    "refresh": f"{ASK_AND_RUN} refreshes it",
+    "remove": f"{ASK_AND_RUN} removes it",
+    "withdraw": f"{ASK_AND_RUN} withdraws it",
     "hold back": "`waldur-import-agent run --once --allow-withdrawals` lets it go, once a request is there",
     "unplaced": "`waldur-import-agent plan --output csv` writes the worksheet in which a person names its project",
     "skip": "`waldur-import-agent plan` shows all that is skipped, each with its reason",
@@ -142,8 +145,8 @@ def _next(explanation: "Explanation") -> str:
         return "it is imported, nothing is left to do; `waldur-import-agent records list` shows what is not"
     if "record" in kinds:
         return (
-            f"`waldur-import-agent records import --plan PLAN --select '{explanation.backend_id}' --token-file STAFF "
-            "--dry-run` shows what it would become"
+            "`waldur-import-agent records import --plan PLAN --select "
+            f"{quote(escape(explanation.backend_id))} --token-file STAFF --dry-run` shows what it would become"
         )
     if explanation.excluded:
         return (

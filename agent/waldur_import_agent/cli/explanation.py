@@ -92,7 +92,7 @@ def explain(survey: Survey, plan: Plan, backend_id: str, *, instance: str, ignor
         actions=tuple(action for name, action in _actions(plan) if key(name) == wanted),
         similar=similar,
         scan_complete=survey.scan.complete,
-        warnings=(*survey.warnings, *plan.warnings),
+        warnings=(*survey.remarks, *survey.warnings, *plan.warnings),
     )
 
 

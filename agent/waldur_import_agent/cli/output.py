@@ -1,7 +1,10 @@
 """Results on stdout: tables for people, JSON for programs; progress on stderr, on a terminal only."""
 
+import argparse
 import dataclasses
 import json
+import re
+import shlex
 import shutil
 import sys
 import unicodedata
@@ -11,10 +14,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from waldur_import_agent.cli.arguments import default_config
+
 if TYPE_CHECKING:
     from waldur_import_agent.fulfilment.survey import Progress
 
 NAME = "waldur-import-agent"
+COMMAND = re.compile(rf"`{NAME} ([^`]*)`")
+OF_AN_OFFERING = ("scan", "plan", "explain", "records", "requests list", "requests create")
+"""The commands that have --offering."""
+OF_A_CONFIGURATION = ("run", "scan", "plan", "explain", "projects", "requests", "records", "config")
+"""Those that have --config."""
 SHORT = 60
 """Characters of an id or a name in a table; --output json has all of it."""
 PIPED_WIDTH = 160
@@ -86,9 +96,51 @@ def command() -> str:
     return NAME if shutil.which(NAME) else str(started)
 
 
+@dataclasses.dataclass
+class Asked:
+    """How the command was called: what commands in its texts repeat."""
+
+    words: Sequence[str] = ()
+    config: Path | None = None
+    offering: str | None = None
+    token_file: Path | None = None
+
+    def remember(self, words: Sequence[str], arguments: argparse.Namespace) -> None:
+        """Keep what was said, but for a configuration that is the default anyway."""
+        config = getattr(arguments, "config", None)
+        self.words = words
+        self.config = config if config != default_config() else None
+        self.offering = getattr(arguments, "offering", None)
+        self.token_file = getattr(arguments, "token_file", None)
+
+
+asked = Asked()
+
+
+def again(without: str = "") -> str:
+    """The command as it was called, without one of its words."""
+    return f"{command()} {shlex.join(word for word in asked.words if word != without)}"
+
+
 def say(text: str = "") -> None:
-    """A line for people on stderr: not part of the result. Commands in it are written so that they can be pasted."""
-    print(plain(text.replace(f"`{NAME} ", f"`{command()} ")), file=sys.stderr)
+    """A line for people on stderr: not part of the result.
+
+    Commands in it (`waldur-import-agent ...` between backticks) are written so that they can be pasted: with the
+    configuration, the offering and the staff token's file that this one was given.
+    """
+    print(plain(COMMAND.sub(_to_paste, text)), file=sys.stderr)
+
+
+def _to_paste(match: re.Match[str]) -> str:
+    words = match[1]
+    if asked.token_file is not None:
+        words = words.replace("--token-file STAFF", f"--token-file {shlex.quote(str(asked.token_file))}")
+    begins = " ".join(words.split()[:2])
+    if asked.offering is not None and begins.startswith(OF_AN_OFFERING) and "--offering" not in words:
+        words += f" --offering {asked.offering}"
+    if asked.config is not None and begins.startswith(OF_A_CONFIGURATION) and "--config" not in words:
+        words += f" --config {shlex.quote(str(asked.config))}"
+    return f"`{command()} {words}`"
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import argparse
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from waldur_import_agent.cli import arguments
@@ -47,10 +48,11 @@ def run(args: argparse.Namespace) -> int:
     index = configuration.settings.offerings.index(offering)
     with output.progress() as progress:
         survey, plan = asyncio.run(_plan(configuration, redact, progress, index))
+    warnings = (*survey.remarks, *survey.warnings)
     if args.output == "json":
-        output.print_json({"offering": offering.uuid, "notes": survey.notes, "warnings": survey.warnings, "plan": plan})
+        output.print_json({"offering": offering.uuid, "notes": survey.notes, "warnings": warnings, "plan": plan})
         return ExitCode.OK
-    for warning in survey.warnings:
+    for warning in warnings:
         output.say(f"warning: {warning}")
     if args.output == "csv":
         return _write_worksheet(configuration, args.file, index, survey, plan)
@@ -59,8 +61,12 @@ def run(args: argparse.Namespace) -> int:
         output.say(note)
     undecided = len(plan.unplaced) + len(plan.holding)
     if undecided:
-        output.say(f"Next: `waldur-import-agent plan --output csv --file FILE` writes {undecided} lines to fill in.")
-    output.say("Next: `waldur-import-agent requests create --token-file STAFF` asks, `run --once` answers.")
+        file = configuration.settings.offerings[index].projects.overrides_file or "worksheet.csv"
+        writes = f"plan --output csv --file {quote(str(file))}"
+        output.say(f"Next: `waldur-import-agent {writes}` writes {undecided} lines to fill in.")
+    output.say(
+        "Next: `waldur-import-agent requests create --token-file STAFF` asks, `waldur-import-agent run --once` answers."
+    )
     return ExitCode.OK
 
 
@@ -102,8 +108,9 @@ def _write_worksheet(
     output.say(f"{len(undecided)} without a project of their own")
     if overrides is None:
         output.say(
-            "Next: fill in the column `project`, name the file as projects.overrides_file, and run `plan` again."
+            "Next: fill in the column `project`, name the file as projects.overrides_file, and look at "
+            "`waldur-import-agent plan` again."
         )
     else:
-        output.say(f"Next: fill in the column `project` in {overrides}, and run `plan` again.")
+        output.say(f"Next: fill in the column `project` in {overrides}, and look at `waldur-import-agent plan` again.")
     return ExitCode.OK

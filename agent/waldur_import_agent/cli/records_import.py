@@ -263,13 +263,15 @@ def _as_json(plan: "ImportPlan", results: "Sequence[Result]", *, dry_run: bool) 
 
 
 def _next(args: argparse.Namespace, plan: "ImportPlan", code: ExitCode) -> str:
+    from waldur_import_agent.cli import output
+
     if not plan.imports and not plan.metadata:
         return "Next: `waldur-import-agent requests create --token-file STAFF` asks the agent for what is there now."
     if args.dry_run:
-        return "Next: the same without --dry-run imports them."
+        return f"Next: `{output.again(without='--dry-run')}` imports them."
     if code in {ExitCode.OK, ExitCode.FAILED}:
         return (
             "Next: `waldur-import-agent requests create --token-file STAFF` asks again; what was imported is not "
             "reported a second time."
         )
-    return "Next: run the same again; what is a resource already is not imported a second time."
+    return f"Next: `{output.again()}`; what is a resource already is not imported a second time."

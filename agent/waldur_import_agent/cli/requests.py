@@ -64,6 +64,7 @@ def run_list(args: argparse.Namespace) -> int:
     from waldur_import_agent.cli import output, session
     from waldur_import_agent.waldur.listing import read_whole
 
+    requests_stuck.require_sense(args)
     configuration, redact = session.start(args)
     offerings = configuration.settings.offerings
     if args.offering:
@@ -84,7 +85,11 @@ def run_list(args: argparse.Namespace) -> int:
         output.print_json([request.model_dump(mode="json") for request in requests])
         return ExitCode.OK
     output.print_table("Requests", COLUMNS, [_row(request) for request in requests])
-    output.say("Next: `waldur-import-agent requests show UUID` shows one with its whole message.")
+    output.say(
+        f"Next: `waldur-import-agent requests show {requests[0].uuid}` shows one with its whole message."
+        if requests
+        else "Next: `waldur-import-agent requests create --token-file STAFF` asks."
+    )
     return ExitCode.OK
 
 
@@ -128,7 +133,8 @@ def run_create(args: argparse.Namespace) -> int:
     output.say(
         "Next: `waldur-import-agent records list` shows what Waldur now offers for import."
         if request.state == "Done"
-        else f"Next: `waldur-import-agent run --once` answers it here, or `requests show {request.uuid}` looks at it."
+        else f"Next: `waldur-import-agent run --once` answers it here, or "
+        f"`waldur-import-agent requests show {request.uuid}` looks at it."
     )
     return ExitCode.OK
 

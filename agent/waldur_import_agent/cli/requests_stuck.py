@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from waldur_import_agent.cli import arguments
-from waldur_import_agent.errors import AgentError, ExitCode, LockedError, StateError
+from waldur_import_agent.errors import AgentError, ExitCode, LockedError, StateError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,7 +32,6 @@ def add_list_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--older-than",
         type=arguments.seconds,
-        default=OLDER_THAN,
         metavar="DURATION",
         help="with --stuck: for how long at least (default: 1h)",
     )
@@ -56,6 +55,14 @@ def add_fail_parser(actions: "argparse._SubParsersAction[argparse.ArgumentParser
     return parser
 
 
+def require_sense(args: argparse.Namespace) -> None:
+    """Raises UsageError for options that would be without effect."""
+    if args.stuck and args.state:
+        raise UsageError("--state does not go with --stuck", remedy="Stuck requests are those in Processing")
+    if args.older_than is not None and not args.stuck:
+        raise UsageError("--older-than is for --stuck", remedy="Add --stuck, or leave it out")
+
+
 def show_stuck(settings: "Settings", requests: "Sequence[BackendResourceRequest]", args: argparse.Namespace) -> int:
     """Show those of `requests`, all in Processing, that have been so for long."""
     from datetime import timedelta
@@ -67,7 +74,7 @@ def show_stuck(settings: "Settings", requests: "Sequence[BackendResourceRequest]
     stuck = []
     for request in requests:
         age = (moment - (request.started or request.created)).total_seconds()
-        if age >= args.older_than:
+        if age >= (OLDER_THAN if args.older_than is None else args.older_than):
             stuck.append((request, age, _journal_says(settings, request)))
     stuck.sort(key=lambda entry: entry[1], reverse=True)
     if args.output == "json":
@@ -90,8 +97,8 @@ def show_stuck(settings: "Settings", requests: "Sequence[BackendResourceRequest]
     ]
     output.print_table("Stuck requests", COLUMNS, rows)
     output.say(
-        "Next: `waldur-import-agent run --once` finishes those of this host's journal; `requests fail UUID --reason "
-        "TEXT` ends another one."
+        "Next: `waldur-import-agent run --once` finishes those of this host's journal; "
+        f"`waldur-import-agent requests fail {stuck[0][0].uuid} --reason 'left by its agent'` ends one of another's."
         if stuck
         else "Next: nothing is stuck; `waldur-import-agent requests list` shows all."
     )
@@ -129,7 +136,7 @@ def run_fail(args: argparse.Namespace) -> int:
             f"Request {request.uuid} of {request.offering_name or request.offering} is in Processing since "
             f"{output.plain(request.started)}. "
             + (
-                "This host's journal has it: `run --once` would finish it instead."
+                "This host's journal has it: `waldur-import-agent run --once` would finish it instead."
                 if claim
                 else "This host's journal does not have it: make sure that no agent on another host works on it."
             )

@@ -82,15 +82,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 async def _scan(scanner: "Scanner", seconds: float, keep: "Callable[[Scan], None]") -> None:
-    import asyncio
+    from waldur_import_agent.fulfilment.survey import within_scan_timeout
 
-    from waldur_import_agent.scanners.base import BackendUnavailableError
-
-    try:
-        async with asyncio.timeout(seconds), scanner:
-            keep(await scanner.scan())
-    except TimeoutError as error:
-        raise BackendUnavailableError(f"the scan did not end within {seconds:g} seconds (scan_timeout)") from error
+    async with within_scan_timeout(seconds), scanner:
+        keep(await scanner.scan())
 
 
 def _row(resource: "FoundResource") -> tuple[object, ...]:

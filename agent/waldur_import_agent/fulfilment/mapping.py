@@ -49,7 +49,17 @@ async def ask_mapping_command(settings: MappingCommand, resources: Sequence[Foun
     """
     if not settings.command or not resources:
         return Mapped()
-    lines = "".join(f"{json.dumps(to_record(resource))}\n" for resource in resources)
+    done = await _run(settings, "".join(f"{json.dumps(to_record(resource))}\n" for resource in resources))
+    return _answers(settings.command[0], done.stdout, resources)
+
+
+async def try_mapping_command(settings: MappingCommand) -> None:
+    """Run the command with nothing to map: whether it can be started and ends well. Raises MappingCommandError."""
+    await _run(settings, "")
+
+
+async def _run(settings: MappingCommand, lines: str) -> Completed:
+    """Run the command with these lines on its standard input. Raises MappingCommandError."""
     try:
         done = await run_process(
             settings.command,
@@ -65,7 +75,7 @@ async def ask_mapping_command(settings: MappingCommand, resources: Sequence[Foun
             f"the mapping command {settings.command[0]} failed with exit code {done.returncode}: {_words(done)}",
             remedy=REMEDY,
         )
-    return _answers(settings.command[0], done.stdout, resources)
+    return done
 
 
 def _answers(command: str, printed: bytes, resources: Iterable[FoundResource]) -> Mapped:

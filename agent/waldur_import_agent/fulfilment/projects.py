@@ -36,14 +36,36 @@ SEES_NO_PROJECT = (
     "the worksheet of `waldur-import-agent plan --output csv` with UUIDs"
 )
 
+NO_PROJECT_IS_KNOWN = (
+    "no project is known: the configured projects.sources give none. service_provider knows projects that have used "
+    "the provider already, and resources those of the offering's resources: neither helps at the beginning. Let staff "
+    "run `waldur-import-agent projects export --token-file STAFF --file directory.csv` and name that file as "
+    "projects.directory_file, or fill in the worksheet of `waldur-import-agent plan --output csv` with UUIDs"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SourceState:
+    """What one source gave: the number of projects, and the same in words; `refusal` is why it gave none."""
+
+    name: str
+    count: int
+    said: str
+    refusal: str = ""
+
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """The projects of all sources, each once; what was found where, and what is wrong with a source."""
+    """The projects of all sources, each once; what was found where, and what is wrong with a source.
+
+    `remarks` are refusals of a source beside others that answer: a token keeps its rights from round to round.
+    """
 
     projects: tuple[Project, ...] = ()
     note: str = ""
     warnings: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
+    sources: tuple[SourceState, ...] = ()
 
 
 @dataclass(slots=True)
@@ -59,25 +81,35 @@ class ProjectSources:
 
         Raises ConfigurationError where the directory file cannot be read, and WaldurError.
         """
+        in_use = self.settings.sources_in_use
         found: dict[str, Project] = {}
-        notes: list[str] = []
+        sources: list[SourceState] = []
         refused: list[WaldurError] = []
-        for source in self.settings.sources_in_use:
+        for source in in_use:
             try:
                 projects, remark = await self._ask(source, offering, known)
             except REFUSALS as error:
                 refused.append(error)
-                self.warnings.append(f"{NAMES[source]} gives no projects: {error.args[0]}. {REMEDIES[source]}")
-                notes.append(f"{NAMES[source]} refused")
+                why = f"{NAMES[source]} gives no projects: {error.args[0]}. {REMEDIES[source]}"
+                sources.append(SourceState(NAMES[source], 0, "refused", why))
                 continue
             _add(found, projects)
-            notes.append(f"{NAMES[source]} {len(projects)}{remark}")
-            if source == "visible" and not projects and self.settings.directory_file is None:
-                self.warnings.append(SEES_NO_PROJECT)
-        if len(refused) == len(self.settings.sources_in_use):
+            sources.append(SourceState(NAMES[source], len(projects), f"{len(projects)}{remark}"))
+        if len(refused) == len(in_use):
             raise refused[-1]
-        note = f"{len(found)} projects are known ({', '.join(notes)})"
-        return Gathered(tuple(found.values()), note, tuple(self.warnings))
+        if not found and not {"directory", "visible"} & set(in_use):
+            self.warnings.append(NO_PROJECT_IS_KNOWN)
+        sees_none = any((source.name, source.said) == (NAMES["visible"], "0") for source in sources)
+        if sees_none and self.settings.directory_file is None:
+            self.warnings.append(SEES_NO_PROJECT)
+        said = ", ".join(f"{source.name} {source.said}" for source in sources)
+        return Gathered(
+            tuple(found.values()),
+            f"{len(found)} projects are known ({said})",
+            tuple(self.warnings),
+            tuple(source.refusal for source in sources if source.refusal),
+            tuple(sources),
+        )
 
     async def _ask(self, source: ProjectSource, offering: Offering, known: Known) -> tuple[Sequence[Project], str]:
         """The projects of one source, and what else is to be told of it."""

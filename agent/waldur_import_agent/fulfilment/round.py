@@ -1,6 +1,7 @@
 """One round: whatever happens in it, each request that it touched ends Done or Erred, or is finished by a later one."""
 
 import asyncio
+import logging
 import uuid
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -63,6 +64,8 @@ class Answerer:
     creates_in_flight: int
     checked: asyncio.Event = field(default_factory=asyncio.Event)
     observer: Observer = field(default_factory=Observer)
+    remarked: set[str] = field(default_factory=set)
+    """What was warned of once, and is said at level info from then on."""
 
     @property
     def offering(self) -> str:
@@ -153,6 +156,9 @@ class Answerer:
             others = signs_of_others(survey.known.records, self.identity.instance, self.identity.host, now())
             for warning in (*survey.warnings, *plan.warnings, *others):
                 log.warning("survey", note=warning)
+            for remark in survey.remarks:
+                log.log(logging.INFO if remark in self.remarked else logging.WARNING, "survey", note=remark)
+                self.remarked.add(remark)
             applier = Applier(
                 self.surveyor.side, self._marker(report.run), self.creates_in_flight, self.surveyor.progress
             )
@@ -305,5 +311,5 @@ def _note_problems(problems: Problems, surveyor: Surveyor, survey: Survey, plan:
         skipped = [f"{item.resource.backend_id}: {item.why}" for item in plan.skipped]
         problems.add(f"{len(skipped)} of {len(survey.scan.resources)} resources cannot be reported", skipped)
     if unplaced and (surveyor.settings.unplaced_is_error or not plan.placed):
-        hint = "; ".join((*survey.warnings, UNPLACED_REMEDY))
+        hint = "; ".join((*survey.remarks, *survey.warnings, UNPLACED_REMEDY))
         problems.add(f"{len(unplaced)} of {len(survey.scan.resources)} resources have no project: {hint}", unplaced)

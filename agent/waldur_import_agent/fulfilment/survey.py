@@ -1,7 +1,8 @@
 """Looking at both sides without changing either: what the backend has, what Waldur has, and the plan that follows."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from waldur_import_agent.fulfilment.mapping import ask_mapping_command
@@ -27,9 +28,19 @@ def no_progress(phase: str, done: int, total: int) -> None:
     """Tells nobody."""
 
 
+@asynccontextmanager
+async def within_scan_timeout(seconds: float) -> AsyncIterator[None]:
+    """The deadline of a scan. Raises BackendUnavailableError where the block takes longer."""
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except TimeoutError as error:
+        raise BackendUnavailableError(f"the scan did not end within {seconds:g} seconds (scan_timeout)") from error
+
+
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """Both sides at one time. `notes` tell from where the projects are."""
+    """Both sides at one time. `notes` tell from where the projects are; `remarks` are warnings to say once."""
 
     scan: Scan
     offering: Offering
@@ -37,6 +48,7 @@ class Survey:
     known: Known
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
     projects: tuple[Project, ...] = ()
     elsewhere: Elsewhere = field(default_factory=Elsewhere)
 
@@ -112,6 +124,7 @@ class Surveyor:
             known,
             warnings=(*overrides.problems, *_changed(overrides, scan), *gathered.warnings, *mapped.warnings),
             notes=(gathered.note,),
+            remarks=gathered.remarks,
             projects=gathered.projects,
             elsewhere=elsewhere,
         )
@@ -129,13 +142,8 @@ class Surveyor:
 
     async def scan(self) -> Scan:
         """Scan the backend. One that is unavailable is tried again, all within the scan's deadline."""
-        try:
-            async with asyncio.timeout(self.settings.scan_timeout):
-                return await self._scan_again_and_again()
-        except TimeoutError as error:
-            raise BackendUnavailableError(
-                f"the scan did not end within {self.settings.scan_timeout:g} seconds (scan_timeout)"
-            ) from error
+        async with within_scan_timeout(self.settings.scan_timeout):
+            return await self._scan_again_and_again()
 
     async def _scan_again_and_again(self) -> Scan:
         for wait in self.scan_waits:

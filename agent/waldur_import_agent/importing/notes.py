@@ -16,6 +16,9 @@ from waldur_import_agent.errors import StateError
 from waldur_import_agent.log import get_logger
 from waldur_import_agent.system import write_file
 
+FORGOTTEN_AFTER = 3600.0
+"""Seconds after which no import that was sent can still be under way."""
+
 
 class ImportNotes:
     """The notes of one offering in `directory`, which is made when something is noted."""
@@ -56,9 +59,13 @@ class ImportNotes:
         self._earlier.pop(record, None)
 
     def forget_sent(self) -> None:
-        """Nothing is under way any more."""
+        """Nothing of this run is under way any more; what an earlier one had sent and nobody looked for stays."""
+        young = {record: moment for record, moment in self._earlier.items() if time.time() - moment < FORGOTTEN_AFTER}
         with contextlib.suppress(OSError):  # of another user, or not there: it is too old to matter soon
-            self._sent.unlink()
+            if young:
+                self._sent.write_text(json.dumps(young))
+            else:
+                self._sent.unlink()
 
     # --- metadata that are still to be set
 

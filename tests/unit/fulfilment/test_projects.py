@@ -152,11 +152,49 @@ async def test_refused_source_is_a_warning_where_another_gives_projects(site: Si
     assert request.state == "Done"
     assert site.ids() == ["hpc_one"]
     survey = await look(site)
-    (warning,) = survey.warnings
+    assert survey.warnings == ()
+    (warning,) = survey.remarks
     assert warning.startswith("the service provider gives no projects: Waldur refused GET")
     assert "CUSTOMER.OWNER" in warning
     assert "projects.sources without service_provider" in warning
     assert "the service provider refused" in survey.notes[0]
+
+
+async def test_refused_source_is_warned_of_once(site: Site, caplog: pytest.LogCaptureFixture) -> None:
+    """A token keeps its rights: from the second round on it is no warning any more, though it is still said."""
+    caplog.set_level("INFO")
+    site.finds("hpc_one")
+    async with site.agent() as answerer:
+        for _ in range(3):
+            site.ask()
+            await answerer.answer()
+    said = [entry.levelname for entry in caplog.records if "the service provider gives no projects" in entry.message]
+    assert said == ["WARNING", "INFO", "INFO"]
+
+
+@pytest.mark.parametrize("sources", [["service_provider"], ["resources"], ["service_provider", "resources"]])
+async def test_sources_that_know_nothing_yet(site: Site, sources: list[str]) -> None:
+    """Where the token's own projects are not asked for, it is said that these sources do not help at the beginning."""
+    site.sandbox.grant(site.sandbox.agent, site.offering.customer)
+    configure(site, sources=sources)
+    (warning,) = (await look(site)).warnings
+    assert warning.startswith("no project is known: the configured projects.sources give none")
+    assert "projects export" in warning
+    site.sandbox.add_resource(site.offering, site.alpha, "r1")
+    assert (await look(site)).warnings == ()
+
+
+async def test_id_that_a_spreadsheet_has_changed_is_warned_of(site: Site) -> None:
+    """The line and the id that it was are named, unless a part of the backend could not be read."""
+    overrides = site.directory / "overrides.csv"
+    overrides.write_text("backend_id,project\n1E+05,alpha\n")
+    configure(site, overrides_file=str(overrides))
+    site.finds(found("1E5", parent="x"))
+    (warning,) = (await look(site)).warnings
+    assert warning.startswith(f"{overrides}:2: '1E+05' was not found on the backend")
+    assert "'1e5' is there" in warning.casefold()
+    site.finds(found("1E5", parent="x"), complete=False)
+    assert (await look(site)).warnings == ()
 
 
 @pytest.mark.parametrize("status", [403, 404])

@@ -358,11 +358,13 @@ async def test_note_that_is_old_or_of_another_record_costs_no_wait(desk: Desk) -
     first, _ = desk.reported("hpc_1"), desk.reported("hpc_2")
     desk.notes.note_sent("f" * 32)
     await desk.carry_out(replace(await desk.preview(), imports=(await desk.preview()).imports[1:]))
+    assert set(desk.notes.under_way()) == {"f" * 32}, "a run that did not look for it keeps the note"
     desk.notes.note_sent(first.uuid)
     (note,) = (desk.directory / "state").iterdir()
     note.write_text(json.dumps({first.uuid: 0}))
     await desk.carry_out(await desk.preview())
     assert (desk.ids(), desk.waits) == (["hpc_1", "hpc_2"], [])
+    assert desk.notes.under_way() == {}
 
 
 async def test_import_without_a_state_directory(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:

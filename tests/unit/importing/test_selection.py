@@ -75,7 +75,11 @@ def test_files_of_no_use(tmp_path: Path) -> None:
     path = tmp_path / "ids"
     with pytest.raises(ConfigurationError, match="ids cannot be read: No such file"):
         read_ids(path)
-    for content, reason in ((b"", "names no"), (b"\xff\xfe", "UTF-8"), (b'backend_id,x\n"hpc', "not CSV")):
+    for content, reason in (
+        (b"", "names no"),
+        (b"\xff\xfe", "UTF-8"),
+        (b'backend_id,x\n"hpc', "ids:2: this is no CSV"),
+    ):
         path.write_bytes(content)
         with pytest.raises(ConfigurationError, match=reason):
             read_ids(path)

@@ -13,11 +13,10 @@ from waldur_import_agent.records import Project
 
 
 def test_what_was_exported_is_read_back(tmp_path: Path) -> None:
-    """Every fact that placement needs, names that look like formulas included; its age is the file's."""
+    """Every fact that placement needs, names that look like formulas included, and when it was written."""
     path = tmp_path / "directory.csv"
     odd = Project("c" * 32, "odd", '=HYPERLINK("x"), "quoted"', backend_id="-7", customer="Ünï; Org")
-    path.write_text(write_directory([ALPHA, BETA, odd]))
-    os.utime(path, (1_700_000_000, 1_700_000_000))
+    path.write_text(write_directory([ALPHA, BETA, odd], datetime.fromtimestamp(1_700_000_000, tz=UTC)))
     directory = read_directory(path)
     assert directory.projects == (ALPHA, BETA, odd)
     assert directory.written == datetime.fromtimestamp(1_700_000_000, tz=UTC)
@@ -49,3 +48,29 @@ def test_missing_file_or_column(tmp_path: Path) -> None:
     (tmp_path / "directory.csv").write_text("uuid,name\n")
     with pytest.raises(ConfigurationError, match="has no column slug"):
         read_directory(tmp_path / "directory.csv")
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("uuid;slug;exported 2023-11-14T22:13:20+00:00", 1_700_000_000),
+        ("uuid;exported 2023-11-14 22:13:20;slug", 1_700_000_000),
+        ("uuid;slug;exported yesterday", 1_600_000_000),
+        ("uuid;slug", 1_600_000_000),
+    ],
+)
+def test_when_it_was_written(tmp_path: Path, header: str, seconds: int) -> None:
+    """The header says it, wherever the column stands and whatever a copy did to the file; else its modification."""
+    path = tmp_path / "directory.csv"
+    path.write_text(f"{header}\n{'a' * 32};alpha\n")
+    os.utime(path, (1_600_000_000, 1_600_000_000))
+    assert read_directory(path).written == datetime.fromtimestamp(seconds, tz=UTC)
+
+
+def test_line_that_is_no_csv_is_named(tmp_path: Path) -> None:
+    """The projects of the others are there."""
+    path = tmp_path / "directory.csv"
+    path.write_text(f'uuid,slug\n"{"b" * 32},beta\n{"a" * 32},alpha\n')
+    directory = read_directory(path)
+    assert [project.slug for project in directory.projects] == ["alpha"]
+    assert directory.problems[0].startswith(f"{path}:2: this is no CSV")

@@ -133,18 +133,32 @@ def test_missing_header(path: Path, header: str, said: str) -> None:
     assert "The first line must be `backend_id,project`" in raised.value.remedy
 
 
-@pytest.mark.parametrize("encoding", ["latin-1", "utf-16"])
 @pytest.mark.parametrize("name", ["kürzel", "x" * 20000 + "ü"])
-def test_other_encodings_are_refused(path: Path, encoding: str, name: str) -> None:
-    """A file in another encoding is refused whole, wherever in it the first strange byte stands."""
-    path.write_bytes(f"backend_id,project\n{name},alpha\n".encode(encoding))
-    with pytest.raises(ConfigurationError, match="is not CSV in UTF-8") as raised:
+def test_utf_16_is_refused(path: Path, name: str) -> None:
+    """A file in an encoding that nobody can guess line by line is refused whole."""
+    path.write_bytes(f"backend_id,project\n{name},alpha\n".encode("utf-16"))
+    with pytest.raises(ConfigurationError, match="is not CSV in UTF-8: it is UTF-16") as raised:
         read_overrides(path, ignore_case=False)
     assert "Save it again" in raised.value.remedy
 
 
+def test_windows_1252_is_read_and_told(path: Path) -> None:
+    """What Excel saves as "CSV" in Europe: its ids are right, and its first strange line is a problem."""
+    path.write_bytes("backend_id,project\nkürzel,alpha\n".encode("cp1252"))
+    overrides = read_overrides(path, ignore_case=False)
+    assert overrides.project_of("kürzel") == ("alpha", 2)
+    assert overrides.problems[0].startswith(f"{path}:2: this is not UTF-8")
+
+
 @pytest.mark.parametrize("line", ['"acct1,alpha', '"acct1"x,alpha'])
-def test_what_is_no_csv_is_refused(path: Path, line: str) -> None:
-    """A quote that is never closed would swallow all lines after it: the file is refused whole."""
+def test_line_that_is_no_csv_costs_no_other(path: Path, line: str) -> None:
+    """It is named with its number, the good ones are used."""
+    overrides = read(path, f"backend_id,project\n{line}\nacct2,beta\n")
+    assert overrides.lines == {"acct2": ("beta", 3)}
+    assert overrides.problems[0].startswith(f"{path}:2: this is no CSV")
+
+
+def test_header_that_is_no_csv_is_refused(path: Path) -> None:
+    """Without it nobody knows which column is which."""
     with pytest.raises(ConfigurationError, match="is not CSV in UTF-8"):
-        read(path, f"backend_id,project\n{line}\nacct2,beta\n")
+        read(path, '"backend_id"x,project\nacct2,beta\n')

@@ -6,6 +6,9 @@ import pytest
 
 from waldur_import_agent.placement.table import read_table, write_table
 
+WITHIN = ("x;=1", "x,'-2;;+3", "x\n=1")
+"""What would be a formula where a spreadsheet splits elsewhere."""
+
 
 def read(path: Path, text: str) -> list[tuple[int, dict[str, str]]]:
     """The lines of a file with this text, which needs the column `a`."""
@@ -13,7 +16,9 @@ def read(path: Path, text: str) -> list[tuple[int, dict[str, str]]]:
     return [(row.line, dict(row.cells)) for row in read_table(path, "sheet", ("a",)).rows]
 
 
-@pytest.mark.parametrize("cell", ["=1+1", "+49 30", "-5", "@SUM(A1)", "'=1", "''-x", "'quoted'", "plain", "ü;ö", 'a"b'])
+@pytest.mark.parametrize(
+    "cell", ["=1+1", "+49 30", "-5", "@SUM(A1)", "'=1", "''-x", "'quoted'", "plain", "ü;ö", 'a"b', *WITHIN]
+)
 def test_every_cell_survives(tmp_path: Path, cell: str) -> None:
     """What was written is read back, whatever was done to it on the way."""
     assert read(tmp_path / "sheet.csv", write_table(("a",), [(cell,)])) == [(2, {"a": cell})]
@@ -26,17 +31,65 @@ def test_no_cell_is_a_formula(cell: str) -> None:
     assert text.splitlines()[1].lstrip('"').startswith("'")
 
 
+@pytest.mark.parametrize(("cell", "other"), [("x;=1+1;y", ";"), ("x,@y", ","), ("x\n=1", ";"), ("x\t-1", "\t")])
+def test_no_part_of_a_cell_is_a_formula_where_another_separator_is_used(cell: str, other: str) -> None:
+    """Opened where semicolons separate, a file with commas is split elsewhere, and so are quoted line breaks."""
+    text = write_table(("a", "b"), [("1", cell)])
+    parts = [part for line in text.splitlines() for part in line.split(other)]
+    assert not [part for part in parts if part.startswith(("=", "+", "-", "@"))]
+
+
 def test_harmless_cells_stay_as_they_are() -> None:
     """Only what would be taken for a formula is changed; nothing becomes an empty cell."""
     assert write_table(("a", "b", "c"), [("hpc_1-x=2", None, 3)]) == "a,b,c\nhpc_1-x=2,,3\n"
 
 
 def test_the_number_of_a_line_is_that_of_an_editor(tmp_path: Path) -> None:
-    """A cell with a line break counts its lines: the number leads to the end of the record."""
+    """A cell with a line break counts its lines: the number leads to the beginning of the record."""
     assert read(tmp_path / "sheet.csv", 'a,b\n1,"x\ny"\n2,z\n') == [
-        (3, {"a": "1", "b": "x\ny"}),
+        (2, {"a": "1", "b": "x\ny"}),
         (4, {"a": "2", "b": "z"}),
     ]
+
+
+@pytest.mark.parametrize("bad", ['"1,x', '"1"x,y', '1,"x'])
+def test_line_that_is_no_csv_is_named_and_the_others_are_read(tmp_path: Path, bad: str) -> None:
+    """A quote that is never closed, or closed too early, costs its own line and no other."""
+    path = tmp_path / "sheet.csv"
+    path.write_text(f'a,b\n0,"p\nq"\n{bad}\n2,z\n3,"u, v"\n')
+    table = read_table(path, "sheet", ("a",))
+    assert [(row.line, row.cells["a"]) for row in table.rows] == [(2, "0"), (5, "2"), (6, "3")]
+    (problem,) = table.unreadable
+    assert problem.startswith(f"{path}:4: this is no CSV, and is left out: ")
+    assert table.problems == (problem,)
+
+
+def test_quote_that_is_closed_far_below(tmp_path: Path) -> None:
+    """Nobody means a cell of two hundred lines: the first is named, the others are read."""
+    path = tmp_path / "sheet.csv"
+    path.write_text('a\n"x\n' + "y\n" * 300 + 'z"\n')
+    table = read_table(path, "sheet", ("a",))
+    assert [row.cells["a"] for row in table.rows] == ["y"] * 300 + ['z"']
+    assert table.unreadable[0].startswith(f"{path}:2: ")
+
+
+def test_windows_1252_is_read_and_named(tmp_path: Path) -> None:
+    """How Excel saves "CSV" in Europe: the letters are right, the first such line is named, the others stay UTF-8."""
+    path = tmp_path / "sheet.csv"
+    path.write_bytes("a;b\nü;1\n".encode() + "Müller;€\nö;2\n".encode("cp1252"))
+    table = read_table(path, "sheet", ("a",))
+    assert [tuple(row.cells.values()) for row in table.rows] == [("ü", "1"), ("Müller", "€"), ("ö", "2")]
+    (warning,) = table.problems
+    assert warning.startswith(f"{path}:3: this is not UTF-8, like 1 more lines, and was read as Windows-1252")
+
+
+@pytest.mark.parametrize("delimiter", [",", ";"])
+def test_the_separator_is_known_and_can_be_kept(tmp_path: Path, delimiter: str) -> None:
+    """What was read with semicolons can be written with them, and comes back."""
+    path = tmp_path / "sheet.csv"
+    path.write_text(write_table(("a", "b"), [("1,5", "x;y")], delimiter=delimiter))
+    table = read_table(path, "sheet", ("a",))
+    assert (table.delimiter, table.rows[0].cells) == (delimiter, {"a": "1,5", "b": "x;y"})
 
 
 def test_short_and_long_lines(tmp_path: Path) -> None:

@@ -114,6 +114,14 @@ def test_filled_in_it_is_the_overrides_file(tmp_path: Path) -> None:
     text = write_worksheet([LeftOut(odd, "why")], [odd], [ALPHA], ignore_case=False)
     assert not any(cell.startswith(("=", "@", "-")) for cell in text.replace('"', "").split(","))
     path.write_text("\ufeff" + text.replace("'-odd;id,,", "'-odd;id,alpha,"), newline="")
-    assert read_overrides(path, ignore_case=False).lines == {"-odd;id": ("alpha", 3)}
+    assert read_overrides(path, ignore_case=False).lines == {"-odd;id": ("alpha", 2)}
     (row,) = read_table(path, "sheet", ("name",)).rows
     assert (row.cells["name"], row.cells["description"]) == (odd.name, odd.attributes["description"])
+
+
+def test_semicolons_stay_semicolons() -> None:
+    """A file that a spreadsheet saved with semicolons is written with them again."""
+    before = replace(table("backend_id,project", "one,alpha"), delimiter=";")
+    header, line = sheet(ONE, filled=(before,))
+    assert header == HEADER.replace(",", ";")
+    assert line.startswith("one;alpha;First;group < top;physics;Lab, 1st floor;3;")
