@@ -11,18 +11,10 @@ from waldur_import_agent.fulfilment.waldur_side import WaldurSide
 from waldur_import_agent.log import get_logger
 from waldur_import_agent.records import Marker, Plan, Refresh, Removal, WantedRecord
 from waldur_import_agent.system import for_each
-from waldur_import_agent.waldur.errors import (
-    WaldurError,
-    WaldurGoneError,
-    WaldurInvalidError,
-    WaldurRefusedError,
-    WaldurUnavailableError,
-    WaldurWrongStateError,
-)
+from waldur_import_agent.waldur.errors import REFUSALS, WaldurError, WaldurUnavailableError
 
 EQUAL_REFUSALS_MAX = 20
 """As many equal refusals in a row mean that the rest would be refused too."""
-REFUSALS = (WaldurRefusedError, WaldurInvalidError, WaldurGoneError, WaldurWrongStateError)
 
 T = TypeVar("T")
 
