@@ -12,16 +12,7 @@ from waldur_import_agent.log import get_logger
 from waldur_import_agent.records import Marker, Plan, Refresh, Removal, WantedRecord
 from waldur_import_agent.system import for_each
 from waldur_import_agent.waldur.effort import EQUAL_REFUSALS_MAX
-from waldur_import_agent.waldur.errors import (
-    WaldurError,
-    WaldurGoneError,
-    WaldurInvalidError,
-    WaldurRefusedError,
-    WaldurUnavailableError,
-    WaldurWrongStateError,
-)
-
-REFUSALS = (WaldurRefusedError, WaldurInvalidError, WaldurGoneError, WaldurWrongStateError)
+from waldur_import_agent.waldur.errors import REFUSALS, WaldurError, WaldurUnavailableError
 
 T = TypeVar("T")
 

@@ -17,11 +17,10 @@ from waldur_import_agent.system import now
 from waldur_import_agent.waldur.client import WaldurClient
 from waldur_import_agent.waldur.effort import Effort
 from waldur_import_agent.waldur.errors import (
+    REFUSALS,
     WaldurError,
-    WaldurGoneError,
     WaldurInvalidError,
     WaldurNotAuthenticatedError,
-    WaldurRefusedError,
     WaldurUnavailableError,
     WaldurWrongStateError,
 )
@@ -30,8 +29,6 @@ from waldur_import_agent.waldur.models import BackendResourceRequest, RequestSta
 
 SHORT_MESSAGE = 500
 """Characters of an error message that get through where the whole of it does not."""
-REFUSALS = (WaldurGoneError, WaldurRefusedError, WaldurWrongStateError, WaldurInvalidError)
-"""Waldur answered, and said no."""
 ENDED = frozenset({RequestState.DONE, RequestState.ERRED})
 GONE = "gone"
 """Stands for the state of a request that Waldur does not show."""

@@ -13,10 +13,8 @@ from waldur_import_agent.placement import read_directory
 from waldur_import_agent.records import Known, Offering, Project
 from waldur_import_agent.settings.models import Projects, ProjectSource
 from waldur_import_agent.system import now
-from waldur_import_agent.waldur.errors import WaldurError, WaldurGoneError, WaldurInvalidError, WaldurRefusedError
+from waldur_import_agent.waldur.errors import REFUSALS, WaldurError
 
-REFUSALS = (WaldurRefusedError, WaldurGoneError, WaldurInvalidError)
-"""What asking again does not change: the other sources are asked."""
 NAMES: Mapping[ProjectSource, str] = {
     "directory": "the directory file",
     "service_provider": "the service provider",

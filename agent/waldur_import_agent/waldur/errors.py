@@ -120,6 +120,10 @@ class WaldurInvalidError(WaldurError):
         self.fields = {name: tuple(shorten(text) for text in texts) for name, texts in (fields or {}).items()}
 
 
+REFUSALS = (WaldurRefusedError, WaldurGoneError, WaldurWrongStateError, WaldurInvalidError)
+"""Waldur answered, and said no: asking again does not change it."""
+
+
 class ReadOnlyError(AgentError):
     """A dry run was about to change something in Waldur: nothing was sent."""
 
