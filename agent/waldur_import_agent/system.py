@@ -6,6 +6,7 @@ import os
 import signal
 import stat
 import threading
+import unicodedata
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -32,6 +33,14 @@ def now() -> datetime:
 def modified(path: Path) -> datetime:
     """When a file was written last, in UTC. Raises OSError."""
     return datetime.fromtimestamp(path.stat().st_mtime, tz=UTC)
+
+
+def printable(text: str) -> str:
+    """`text` for a terminal: a control character (but the line end), or one that turns the writing, becomes a `�`."""
+    return "".join(
+        "�" if unicodedata.category(character) in {"Cc", "Cf", "Cs"} and character != "\n" else character
+        for character in text
+    )
 
 
 def write_file(path: Path, text: str) -> None:

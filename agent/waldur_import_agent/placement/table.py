@@ -2,7 +2,9 @@
 
 import csv
 import io
+import os
 import re
+import stat
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +13,8 @@ from typing import TextIO
 from waldur_import_agent.errors import ConfigurationError
 from waldur_import_agent.spreadsheet import dialect
 
+FILE_MAX = 64 * 1024 * 1024
+"""Bytes of a file: 100,000 lines have some ten million."""
 FORMULA = re.compile(r"'*[=+\-@\t\r]")
 """How a cell begins that a spreadsheet would take for a formula, or one that was kept from it."""
 KEPT_FROM_IT = re.compile(r"'+[=+\-@\t\r]")
@@ -43,6 +47,12 @@ def read_table(path: Path, what: str, needed: Sequence[str]) -> Table:
     header = ",".join(needed)
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
+            there = os.fstat(file.fileno())
+            if not stat.S_ISREG(there.st_mode) or there.st_size > FILE_MAX:
+                raise ConfigurationError(
+                    f"the {what} {path} is no file of at most {FILE_MAX} bytes",
+                    remedy=f"Create it with the header `{header}`, or take it out of the configuration",
+                )
             table = _parse(file)
     except OSError as error:
         raise ConfigurationError(
