@@ -136,7 +136,7 @@ def parse_retry_after(value: str | None, moment: datetime, longest: float) -> fl
 def _redirected(method: str, path: str, answer: Answer, redact: Redactor) -> WaldurUndecodableError:
     """A redirect is never followed: a POST would arrive as a GET, and the token at another host."""
     try:
-        target = redact(urlsplit(answer.headers.get("location", "")).path)
+        target = urlsplit(redact(answer.headers.get("location", ""))).path
     except ValueError:
         target = ""
     return WaldurUndecodableError(
