@@ -1,6 +1,7 @@
 """Composition root: a configuration becomes a client, scanners, a journal, and an answerer for each offering."""
 
 import asyncio
+import contextlib
 import shlex
 import socket
 import sys
@@ -9,6 +10,10 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
+from urllib.parse import unquote, urlsplit
+from urllib.request import getproxies
+
+from pydantic import SecretStr
 
 from waldur_import_agent import __version__
 from waldur_import_agent.errors import StateError, StoppedError
@@ -55,6 +60,21 @@ class Surroundings:
 def load(path: Path) -> Configuration:
     """The configuration at `path`, the scanners' blocks checked too. Raises ConfigurationError with all problems."""
     return load_configuration(path, lambda name: scanner_class(name).settings_model)
+
+
+def register_secrets(configuration: Configuration, redact: Redactor) -> None:
+    """Let `redact` know the secrets of the configuration: the token in it, those of scanners, passwords of proxies.
+
+    The token of a file is registered when it is read.
+    """
+    waldur = configuration.settings.waldur
+    secrets = [waldur.token, *(value for scanner in configuration.scanners for _, value in scanner)]
+    for secret in secrets:
+        if isinstance(secret, SecretStr):
+            redact.add(secret.get_secret_value())
+    for proxy in filter(None, (waldur.proxy, *getproxies().values())):
+        with contextlib.suppress(ValueError):  # no URL: the client says so
+            redact.add(unquote(urlsplit(proxy).password or ""))
 
 
 def make_scanners(configuration: Configuration) -> list[Scanner]:

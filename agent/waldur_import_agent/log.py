@@ -3,13 +3,14 @@
 import logging
 import os
 import sys
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TextIO
 
 import structlog
 
 from waldur_import_agent.redactor import Redactor
+from waldur_import_agent.system import printable
 
 QUIET_LIBRARIES = (
     *("httpx", "httpcore", "apscheduler", "asyncio", "uvicorn"),
@@ -35,9 +36,9 @@ _LOGFMT = structlog.processors.LogfmtRenderer(key_order=["event", "level"], drop
 
 
 class _RedactingFormatter(structlog.stdlib.ProcessorFormatter):
-    def __init__(self, redactor: Redactor, processor: structlog.typing.Processor) -> None:
+    def __init__(self, redactor: Redactor, processors: Sequence[structlog.typing.Processor]) -> None:
         super().__init__(
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, processor],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *processors],
             foreign_pre_chain=_SHARED,
         )
         self._redactor = redactor
@@ -61,6 +62,12 @@ class _StderrHandler(logging.StreamHandler[TextIO]):
         sys.stderr.write(f"a log line of {record.name} ({record.pathname}:{record.lineno}) cannot be written\n")
 
 
+def _printable(logger: object, name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """No control character of a name reaches a terminal; the renderer shows what is no text by its repr."""
+    del logger, name
+    return {key: printable(value) if isinstance(value, str) else value for key, value in event.items()}
+
+
 _SHARED: list[structlog.typing.Processor] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
@@ -78,17 +85,18 @@ def configure_logging(redactor: Redactor, *, level: str = "info", form: str = "a
     """
     if form == "auto":
         form = "console" if sys.stderr.isatty() else "logfmt" if _is_journal() else "json"
-    renderer: structlog.typing.Processor
+    processors: list[structlog.typing.Processor]
     if form == "console":
         renderer = structlog.dev.ConsoleRenderer(
             colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
         )
+        processors = [_printable, renderer]
     elif form == "logfmt":
-        renderer = _logfmt
+        processors = [_logfmt]
     else:
-        renderer = structlog.processors.JSONRenderer(default=str)
+        processors = [structlog.processors.JSONRenderer(default=str)]
     handler = _StderrHandler()
-    handler.setFormatter(_RedactingFormatter(redactor, renderer))
+    handler.setFormatter(_RedactingFormatter(redactor, processors))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())

@@ -1,6 +1,7 @@
 """The one place where secrets are taken out of texts."""
 
 import base64
+import html
 import json
 import re
 from urllib.parse import quote, quote_plus
@@ -8,12 +9,13 @@ from urllib.parse import quote, quote_plus
 SECRET_MIN_LENGTH = 6
 """A shorter secret is not searched for: it would blot out ordinary words."""
 PLACEHOLDER = "[secret]"
+ESCAPE = re.compile("%[0-9A-F]{2}")
 TOKENS = re.compile(r"\bw_\d+_[\w.~+/-]+|(?<=\bToken )[0-9A-Fa-f]{20,}|(?<=\bBearer )[\w.~+/-]{16,}")
 """Personal access tokens (w_EXPIRY_RANDOM) and what stands in an Authorization header, even if nobody registered it."""
 
 
 class Redactor:
-    """Takes the registered secrets out of texts: as they are, as Python shows them, URL-, JSON- or base64-encoded."""
+    """Takes the registered secrets out of texts: plain, as Python shows them, or encoded: URL, JSON, HTML, base64."""
 
     def __init__(self) -> None:
         self._needles: tuple[str, ...] = ()
@@ -22,7 +24,9 @@ class Redactor:
         """Register a secret; one shorter than six characters is ignored."""
         if len(secret) < SECRET_MIN_LENGTH:
             return
-        plain = {secret, quote(secret), quote(secret, safe=""), quote_plus(secret), repr(secret)[1:-1]}
+        urls = {quote(secret), quote(secret, safe=""), quote_plus(secret)}
+        lower = {ESCAPE.sub(lambda found: found[0].lower(), url) for url in urls}
+        plain = {secret, *urls, *lower, repr(secret)[1:-1], html.escape(secret)}
         quoted = {json.dumps(form, ensure_ascii=ascii_only)[1:-1] for form in plain for ascii_only in (True, False)}
         # JSON within a JSON log line is quoted twice
         twice = {json.dumps(form)[1:-1] for form in quoted}

@@ -7,6 +7,7 @@ import pwd
 import signal
 import stat
 import threading
+import unicodedata
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -47,6 +48,14 @@ def owner_other_than_root(directory: Path) -> str | None:
         return pwd.getpwuid(owner).pw_name
     except KeyError:
         return f"#{owner}"
+
+
+def printable(text: str) -> str:
+    """`text` for a terminal: a control character (but the line end), or one that turns the writing, becomes a `�`."""
+    return "".join(
+        "�" if unicodedata.category(character) in {"Cc", "Cf", "Cs"} and character != "\n" else character
+        for character in text
+    )
 
 
 def write_file(path: Path, text: str) -> None:

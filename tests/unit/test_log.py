@@ -370,3 +370,19 @@ def test_log_line_that_cannot_be_formatted_does_not_spill_its_arguments(
     configure_logging(Redactor(), level="info", form="json")
     logging.getLogger("some.library").warning("%d", SECRET)
     assert SECRET not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_console_sends_no_control_characters(screen: Screen, redact: Redactor, terminal: bool) -> None:
+    """A name cannot steer the terminal that shows the log: in a value, an event, a traceback or a library's line."""
+    name = "a\x1b]0;owned\x07\x9b31m\u202eb"
+    screen.terminal = terminal
+    screen.configure(redact, form="console")
+    get_logger().warning("name", plain=name, listed=[name], within={name: name})
+    get_logger().warning(name)
+    logging.getLogger("library").warning("%s", name)
+    get_logger().error("failed", exc_info=ValueError(name))
+    written = re.sub(r"\x1b\[[0-9;]*m", "", screen.getvalue())
+    assert "\n" in written
+    assert [there for there in written if there != "\n" and not there.isprintable()] == []
+    assert written.count("a�]0;owned��31m�b") == 4

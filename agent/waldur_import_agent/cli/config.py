@@ -50,10 +50,10 @@ def run_check(args: argparse.Namespace) -> ExitCode:
     try:
         configuration = load_configuration(path, settings_model)
     except ConfigurationError as error:
-        print(error, file=sys.stderr)
+        print(output.plain(error), file=sys.stderr)
         return error.exit_code
     for warning in configuration.warnings:
-        print(f"{warning} (warning)", file=sys.stderr)
+        print(output.plain(f"{warning} (warning)"), file=sys.stderr)
     settings = configuration.settings
     print(f"{path}: the configuration is good")
     print(f"  Waldur     {settings.waldur.url}")

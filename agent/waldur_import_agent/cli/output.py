@@ -7,7 +7,6 @@ import re
 import shlex
 import shutil
 import sys
-import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from waldur_import_agent.cli.arguments import default_config
+from waldur_import_agent.system import printable
 
 if TYPE_CHECKING:
     from waldur_import_agent.fulfilment.survey import Progress
@@ -37,10 +37,7 @@ def plain(value: object) -> str:
         return "-"
     if isinstance(value, datetime):
         return value.strftime("%Y-%m-%d %H:%M:%S")
-    return "".join(
-        "�" if unicodedata.category(character) in {"Cc", "Cf", "Cs"} and character != "\n" else character
-        for character in str(value)
-    )
+    return printable(str(value))
 
 
 def short(text: str) -> str:
@@ -72,8 +69,19 @@ def print_table(
 
 
 def print_json(value: object) -> None:
-    """A value as JSON on stdout; dataclasses as objects."""
-    print(json.dumps(value, default=_jsonable, indent=2, ensure_ascii=False))
+    """A value as JSON on stdout; dataclasses as objects. What could steer a terminal is escaped: the value stays."""
+    text = json.dumps(value, default=_jsonable, indent=2, ensure_ascii=False)
+    # json.dumps by itself escapes the first 32 control characters only
+    pairs = zip(text, printable(text), strict=True)
+    print("".join(shown if shown == there else json.dumps(there)[1:-1] for there, shown in pairs))
+
+
+def print_csv(text: str) -> None:
+    """CSV on stdout, exactly; on a terminal without control characters."""
+    if sys.stdout.isatty():
+        text = printable(text)
+    sys.stdout.buffer.write(text.encode(errors="backslashreplace"))
+    sys.stdout.flush()
 
 
 def _jsonable(value: object) -> Any:

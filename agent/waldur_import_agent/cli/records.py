@@ -61,7 +61,7 @@ def run_list(args: argparse.Namespace) -> int:
         output.print_json([record.model_dump(mode="json") for record in records])
         return ExitCode.OK
     if args.output == "csv":
-        print(write_table(CSV_COLUMNS, map(_csv_row, records)), end="")
+        output.print_csv(write_table(CSV_COLUMNS, map(_csv_row, records)))
     else:
         print_records(records)
     output.say(

@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
         reports, abandoned = asyncio.run(_answer(configuration, redact, progress, args))
     if not args.once:
         return ExitCode.LEFT if abandoned else ExitCode.OK
-    _show(reports, args.output)
+    _show(reports, args.output, redact)
     return ExitCode.LEFT if abandoned else exit_code(reports)
 
 
@@ -133,19 +133,19 @@ def exit_code(reports: "Sequence[RoundReport]") -> ExitCode:
     return next((code for code in WORST_FIRST if code in codes), max(codes, default=ExitCode.OK))
 
 
-def _show(reports: "Sequence[RoundReport]", form: str) -> None:
+def _show(reports: "Sequence[RoundReport]", form: str, redact: "Redactor") -> None:
     from waldur_import_agent.cli import output
     from waldur_import_agent.fulfilment import Ending
 
     told = [report for report in reports if report.outcome.ending is not Ending.NOTHING or report.given_up]
     if form == "json":
-        output.print_json([_as_json(report) for report in told])
+        output.print_json([_as_json(report, redact) for report in told])
         return
     if not told:
         output.say("Nothing to do: no request is Sent. Ask with `waldur-import-agent requests create`.")
         return
     rows = [
-        (request, report.outcome.ending, _counts(report), report.outcome.message or str(report.outcome.error or ""))
+        (request, report.outcome.ending, _counts(report), _message(report, redact))
         for report in told
         for request in report.requests or ("-",) * (not report.given_up)
     ]
@@ -161,14 +161,18 @@ def _counts(report: "RoundReport") -> str:
     return ", ".join(f"{count} {what}" for what, count in report.counts.items() if count or what == "found")
 
 
-def _as_json(report: "RoundReport") -> dict[str, object]:
+def _message(report: "RoundReport", redact: "Redactor") -> str:
+    return report.outcome.message or redact(str(report.outcome.error or ""))
+
+
+def _as_json(report: "RoundReport", redact: "Redactor") -> dict[str, object]:
     return {
         "run": report.run,
         "offering": report.offering,
         "requests": report.requests,
         "given_up": report.given_up,
         "outcome": report.outcome.ending,
-        "message": report.outcome.message or str(report.outcome.error or ""),
+        "message": _message(report, redact),
         "counts": report.counts,
         "started": report.started,
         "finished": report.finished,

@@ -24,6 +24,7 @@ def start(arguments: argparse.Namespace) -> tuple[Configuration, Redactor]:
     redact: Redactor = arguments.redact
     configure_logging(redact, level=arguments.log_level, form=arguments.log_format)
     configuration = app.load(arguments.config)
+    app.register_secrets(configuration, redact)
     for warning in configuration.warnings:
         get_logger().warning("configuration", note=warning)
     return configuration, redact

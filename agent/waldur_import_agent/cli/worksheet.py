@@ -42,13 +42,11 @@ def write_text(path: Path | None, text: str) -> None:
 
     Raises AgentError.
     """
-    import sys
-
+    from waldur_import_agent.cli import output
     from waldur_import_agent.system import write_file
 
     if path is None:
-        sys.stdout.buffer.write(text.encode(errors="backslashreplace"))
-        sys.stdout.flush()
+        output.print_csv(text)
         return
     try:
         write_file(path, "\ufeff" + text)

@@ -263,7 +263,7 @@ class Answerer:
                 requests=(*report.requests, *report.given_up),
                 counts=report.counts,
             ),
-            report.reasons(),
+            [replace(reason, why=self.redact(reason.why)) for reason in report.reasons()],
         )
         return report
 

@@ -2,7 +2,9 @@
 
 import csv
 import io
+import os
 import re
+import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +12,8 @@ from pathlib import Path
 from waldur_import_agent.errors import ConfigurationError
 from waldur_import_agent.spreadsheet import dialect
 
+FILE_MAX = 64 * 1024 * 1024
+"""Bytes of a file: 100,000 lines have some ten million."""
 BEGINS = r"(^|[;,\t\r\n])"
 """Where a cell begins, for a spreadsheet that splits at another separator too."""
 FORMULA = re.compile(BEGINS + r"('*[=+\-@\t\r])")
@@ -56,7 +60,14 @@ def read_table(path: Path, what: str, needed: Sequence[str]) -> Table:
     """
     header = ",".join(needed)
     try:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            there = os.fstat(file.fileno())
+            if not stat.S_ISREG(there.st_mode) or there.st_size > FILE_MAX:
+                raise ConfigurationError(
+                    f"the {what} {path} is no file of at most {FILE_MAX} bytes",
+                    remedy=f"Create it with the header `{header}`, or take it out of the configuration",
+                )
+            data = file.read()
     except OSError as error:
         raise ConfigurationError(
             f"the {what} {path} cannot be read: {error.strerror}",

@@ -5,6 +5,7 @@ import codecs
 import csv
 import itertools
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,6 +31,8 @@ ENDINGS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 COLUMNS = ("backend_id", "name", "kind", "parent", "user_count")
 MAPPINGS = ("attributes.", "limits.")
 UNLIMITED = "unlimited"
+FILE_MAX = 256 * 1024 * 1024
+"""Bytes of the file: a resource needs some 300."""
 BREATH = 1000
 """After so many lines other tasks get their turn."""
 
@@ -91,6 +94,10 @@ class InventoryScanner:
             if self._path.exists() and not self._path.is_file():
                 raise BackendMisconfiguredError(f"{self._path} is not a file")
             with self._path.open("rb") as file:
+                if os.fstat(file.fileno()).st_size > FILE_MAX:
+                    raise BackendMisconfiguredError(
+                        f"the inventory {self._path} has more than {FILE_MAX} bytes: it cannot be a list of resources"
+                    )
                 await (_read_csv if self._format == "csv" else _read_jsonl)(file, reader)
         except (FileNotFoundError, PermissionError, NotADirectoryError) as error:
             raise BackendMisconfiguredError(

@@ -10,6 +10,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
+from waldur_import_agent.redactor import Redactor
 from waldur_import_agent.system import now
 from waldur_import_agent.waldur.errors import (
     WaldurError,
@@ -26,6 +27,15 @@ NO_FIELD = "non_field_errors"
 """Django REST framework's key for messages that are about no field."""
 LONGEST_PAGE = 20_000
 """Characters of an HTML page in which its words are looked for."""
+VALUES_MAX = 1_000_000
+"""JSON values in an answer: as objects in memory they are up to thirty times as large as their text."""
+DEPTH_MAX = 20
+"""How deep the server's messages are looked for in lists."""
+TOO_DEEP = "nested too deeply"
+SMALLER_PAGES = (
+    "Check waldur.url, and whether a proxy between here and Waldur answers in its place; for a list of large records, "
+    "lower waldur.page_size."
+)
 MARKUP = re.compile(r"(?is)<(script|style)\b.*?</\1>|<[^<>]*>")
 
 BY_STATUS: Mapping[int, type[WaldurError]] = {
@@ -59,33 +69,36 @@ class Answer:
 class _NotJsonError(Exception):
     """The body is not JSON; the text says what it is instead, `words` are what a person would read in it."""
 
-    def __init__(self, what: str, words: str = "") -> None:
+    def __init__(self, what: str, words: str = "", *, remedy: str | None = None) -> None:
         super().__init__(f"{what}: {words}" if words else what)
         self.words = words
+        self.remedy = remedy
 
 
-def read_answer(method: str, path: str, answer: Answer, *, token: str, retry_after_max: float) -> Any:
+def read_answer(method: str, path: str, answer: Answer, *, redact: Redactor, retry_after_max: float) -> Any:
     """The JSON of a 2xx answer, None for a 204.
 
-    `token` is what must not appear in an error's text, even if the server repeats it. Raises one of waldur.errors.
+    `redact` takes out of an error's text what must not appear in it, even if the server repeats it: here, before the
+    text is cut short, since nobody recognizes half of a token later. Raises one of waldur.errors.
     """
     status = answer.status
     retry_after = parse_retry_after(answer.headers.get("retry-after"), now(), retry_after_max)
     if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
-        raise _redirected(method, path, answer)
+        raise _redirected(method, path, answer, redact)
     try:
-        data = _decode(answer)
+        data = _decode(answer, redact)
     except _NotJsonError as problem:
-        words = problem.words.replace(token, "***")
+        words = problem.words
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in LATER:
             raise WaldurUnavailableError(method, path, status, words, retry_after=retry_after) from None
         if status in TOO_LARGE:
             raise WaldurInvalidError(method, path, status, words) from None
-        what = str(problem).replace(token, "***")
-        raise WaldurUndecodableError(method, path, status, what, retry_after=retry_after) from None
+        raise WaldurUndecodableError(
+            method, path, status, str(problem), retry_after=retry_after, remedy=problem.remedy
+        ) from None
     if status < HTTPStatus.MULTIPLE_CHOICES:
         return data
-    fields = {name: [text.replace(token, "***") for text in texts] for name, texts in _messages(data).items()}
+    fields = {redact(name): [redact(text) for text in texts] for name, texts in _messages(data).items()}
     detail = "; ".join(
         f"{name}: {' '.join(texts)}" if name not in {"detail", NO_FIELD} else " ".join(texts)
         for name, texts in fields.items()
@@ -120,10 +133,10 @@ def parse_retry_after(value: str | None, moment: datetime, longest: float) -> fl
     return min(max(seconds, 0.0), longest)
 
 
-def _redirected(method: str, path: str, answer: Answer) -> WaldurUndecodableError:
+def _redirected(method: str, path: str, answer: Answer, redact: Redactor) -> WaldurUndecodableError:
     """A redirect is never followed: a POST would arrive as a GET, and the token at another host."""
     try:
-        target = urlsplit(answer.headers.get("location", "")).path
+        target = urlsplit(redact(answer.headers.get("location", ""))).path
     except ValueError:
         target = ""
     return WaldurUndecodableError(
@@ -135,17 +148,20 @@ def _redirected(method: str, path: str, answer: Answer) -> WaldurUndecodableErro
     )
 
 
-def _decode(answer: Answer) -> Any:
+def _decode(answer: Answer, redact: Redactor) -> Any:
     """The JSON in the body, None for a 204. Raises _NotJsonError."""
     if answer.status == HTTPStatus.NO_CONTENT:
         return None
     if not answer.body.strip():
         raise _NotJsonError("an empty body where JSON is due")
+    if answer.body.count(b",") > VALUES_MAX:
+        raise _NotJsonError(f"more than {VALUES_MAX} values", remedy=SMALLER_PAGES)
     try:
         return json.loads(answer.body)
     except (ValueError, RecursionError):  # bytes that are no text, no JSON, or JSON nested without end
         pass
-    text = answer.body.decode(errors="replace").lstrip()
+    # a secret at the end must be whole to be recognized
+    text = redact(answer.body[: 2 * LONGEST_PAGE].decode(errors="replace").lstrip())
     if "html" in answer.headers.get("content-type", "").lower() or text.startswith("<"):
         raise _NotJsonError("an HTML page where JSON is due", MARKUP.sub(" ", text[:LONGEST_PAGE]).strip())
     raise _NotJsonError("broken or cut JSON", text[:LONGEST_PAGE])
@@ -158,7 +174,10 @@ def _messages(data: Any) -> dict[str, list[str]]:
     return {NO_FIELD: _texts(data)}
 
 
-def _texts(value: Any) -> list[str]:
+def _texts(value: Any, depth: int = 0) -> list[str]:
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return [text for item in value for text in _texts(item)]
-    return [value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)]
+        return [text for item in value for text in _texts(item, depth + 1)] if depth < DEPTH_MAX else [TOO_DEEP]
+    try:
+        return [value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)]
+    except RecursionError:
+        return [TOO_DEEP]

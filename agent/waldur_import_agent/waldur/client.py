@@ -42,11 +42,15 @@ W = TypeVar("W", bound=Wire)
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """One page of a list; `total` is how many rows all pages have, as X-Result-Count says. `path` is the list's."""
+    """One page of a list; `total` is how many rows all pages have, as X-Result-Count says.
+
+    `path` is the list's, `size` the bytes of the answer.
+    """
 
     items: list[T]
     total: int
     path: str = ""
+    size: int = 0
 
 
 class WaldurClient:
@@ -361,7 +365,7 @@ class WaldurClient:
                 remedy="A proxy may strip it; without it nobody knows whether the list is whole. Let it through.",
             )
         items = [_parsed(model, row, "GET", reply, f"[{index}]") for index, row in enumerate(reply.data)]
-        return Page(items, int(count), reply.path)
+        return Page(items, int(count), reply.path, reply.size)
 
 
 def _parsed(model: type[W], data: Any, method: str, reply: Reply, place: str = "") -> W:

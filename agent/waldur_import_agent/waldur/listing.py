@@ -1,12 +1,19 @@
 """A list read as a whole, although others change it meanwhile."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar, overload
 
 from waldur_import_agent.waldur.client import Page
 from waldur_import_agent.waldur.effort import Effort
-from waldur_import_agent.waldur.errors import WaldurGoneError, WaldurUnavailableError
+from waldur_import_agent.waldur.errors import WaldurGoneError, WaldurUnavailableError, WaldurUndecodableError
 
+ROWS_MAX = 200_000
+"""Rows of a list that are read: ten times the accounts of the largest clusters known."""
+BYTES_MAX = 256 * 1024 * 1024
+"""Bytes of all pages of a list."""
+SECONDS_MAX = 1800.0
+"""Seconds for a list, with all its pages and repetitions: each page has its own limit, but there may be many."""
 RE_READS = 3
 """How often a list that changed while it was read is read again."""
 
@@ -48,7 +55,8 @@ async def read_whole(
     A longer list is read from its last page to its first: a row that is removed moves the later ones to a lower page,
     so that what stays is met twice at the worst and never missed. Otherwise it is read again, three times.
 
-    Raises WaldurUnavailableError if it never holds still, and what `effort.read` raises.
+    Raises WaldurUnavailableError if it never holds still or takes more than half an hour, WaldurUndecodableError if it
+    is larger than any real one, and what `effort.read` raises.
     """
     path = ""
 
@@ -59,11 +67,17 @@ async def read_whole(
         return page
 
     reason = ""
-    for _ in range(1 + RE_READS):
-        try:
-            return await _read_once(read_page, uuid_of, convert)
-        except _ChangedError as change:
-            reason = str(change)
+    try:
+        async with asyncio.timeout(SECONDS_MAX):
+            for _ in range(1 + RE_READS):
+                try:
+                    return await _read_once(read_page, uuid_of, convert)
+                except _ChangedError as change:
+                    reason = str(change)
+    except TimeoutError as error:
+        raise WaldurUnavailableError(
+            "GET", path, None, f"the list could not be read within {SECONDS_MAX:g} seconds"
+        ) from error
     raise WaldurUnavailableError(
         "GET", path, None, f"the list changed each of the {1 + RE_READS} times that it was read: {reason}"
     )
@@ -78,12 +92,18 @@ async def _read_once(
     rows_per_page = len(page.items)
     if total and not rows_per_page:
         raise _ChangedError(f"X-Result-Count is {total}, but the first page is empty")
+    size = page.size
+    if total > ROWS_MAX:
+        raise WaldurUndecodableError("GET", page.path, None, f"X-Result-Count is {total}, and {ROWS_MAX} are the most")
     seen: set[str] = set()
     parts: list[list[Any]] = []
     last = -(-total // rows_per_page) if total else 1
     for number in range(last, 0, -1):
         if last > 1:
             page = await _read_known(read_page, number)
+            size += page.size
+        if size > BYTES_MAX:
+            raise WaldurUndecodableError("GET", page.path, None, f"the list has more than {BYTES_MAX} bytes")
         if page.total != total:
             raise _ChangedError(f"X-Result-Count went from {total} to {page.total}")
         seen.update(uuid_of(row) for row in page.items)

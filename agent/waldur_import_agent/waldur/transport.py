@@ -14,8 +14,9 @@ import httpx
 
 from waldur_import_agent import __version__
 from waldur_import_agent.errors import ConfigurationError
+from waldur_import_agent.redactor import Redactor
 from waldur_import_agent.settings import models
-from waldur_import_agent.waldur.answers import Answer, read_answer
+from waldur_import_agent.waldur.answers import SMALLER_PAGES, Answer, read_answer
 from waldur_import_agent.waldur.auth import TokenSource, authorization_header
 from waldur_import_agent.waldur.errors import (
     ReadOnlyError,
@@ -25,9 +26,12 @@ from waldur_import_agent.waldur.errors import (
 )
 from waldur_import_agent.waldur.tls import ssl_context
 
-BODY_LIMIT = 64 * 1024 * 1024
-"""Bytes of an answer that are read: 300 records with all their metadata are far below."""
+BODY_LIMIT = 16 * 1024 * 1024
+"""Bytes of an answer that are read: 300 records with all their metadata are far below. As text it may take four times
+as much memory."""
 READING = frozenset({"GET", "HEAD"})
+ENCODINGS = frozenset({"", "identity", "gzip", "deflate"})
+"""How an answer may be packed. Not twice: 64 KiB of that unpack to gigabytes before anybody can count."""
 ESCAPED_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
 Parameters = Mapping[str, str | int | Sequence[str] | None]
@@ -36,12 +40,13 @@ OnExchange = Callable[[str, str, int | None, float], None]
 
 
 class Reply(NamedTuple):
-    """A 2xx answer: the decoded JSON (None for a 204), the headers, the status, and the whole path asked for."""
+    """A 2xx answer: the decoded JSON (None for a 204), the headers, the status, the whole path asked for, and bytes."""
 
     data: Any
     headers: Mapping[str, str]
     status: int
     path: str
+    size: int
 
 
 class WaldurTransport:
@@ -66,6 +71,7 @@ class WaldurTransport:
         self._base_path = urlsplit(settings.url).path
         self._tokens = tokens
         self._token: str | None = None
+        self._redact = Redactor()
         self._read_only = read_only
         self._body_limit = body_limit
         self._retry_after_max = settings.effort.retry_after_max
@@ -82,6 +88,7 @@ class WaldurTransport:
     def renew_token(self) -> None:
         """Read the token again. Raises ConfigurationError if there is none; the one in use is then kept."""
         self._token = self._tokens.read()
+        self._redact.add(self._token)
 
     async def request(
         self, method: str, path: str, params: Parameters | None = None, json: Any = None, *, slow: bool = False
@@ -105,8 +112,8 @@ class WaldurTransport:
         if answer.status == HTTPStatus.UNAUTHORIZED and (token_now := self._token_other_than(token)):
             token = token_now
             answer = await self._measured_exchange(method, path, query, content, token, slow=slow)
-        data = read_answer(method, full_path, answer, token=token, retry_after_max=self._retry_after_max)
-        return Reply(data, answer.headers, answer.status, full_path)
+        data = read_answer(method, full_path, answer, redact=self._redact, retry_after_max=self._retry_after_max)
+        return Reply(data, answer.headers, answer.status, full_path, len(answer.body))
 
     def _token_other_than(self, refused: str) -> str | None:
         """The token as it is now, if it is not the one that was refused."""
@@ -145,12 +152,20 @@ class WaldurTransport:
                 headers=headers,
                 timeout=self._slow_timeout if slow else httpx.USE_CLIENT_DEFAULT,
             ) as response:
+                packed = response.headers.get("content-encoding", "").strip().lower()
+                if packed not in ENCODINGS:
+                    words = "packed in a way that was not asked for"
+                    raise WaldurUndecodableError(method, full_path, response.status_code, words)
                 body = bytearray()
                 async for chunk in response.aiter_bytes():
                     body += chunk
                     if len(body) > self._body_limit:
                         raise WaldurUndecodableError(
-                            method, full_path, response.status_code, f"more than {self._body_limit} bytes"
+                            method,
+                            full_path,
+                            response.status_code,
+                            f"more than {self._body_limit} bytes",
+                            remedy=SMALLER_PAGES,
                         )
                 return Answer(response.status_code, response.headers, bytes(body))
         except httpx.DecodingError as error:
@@ -168,7 +183,11 @@ def _http_client(settings: models.Waldur, transport: httpx.AsyncBaseTransport | 
     verify = ssl_context(settings) if transport is None else True
     try:
         return httpx.AsyncClient(
-            headers={"Accept": "application/json", "User-Agent": f"waldur-import-agent/{__version__}"},
+            headers={
+                "Accept": "application/json",
+                "Accept-Encoding": "gzip, deflate",
+                "User-Agent": f"waldur-import-agent/{__version__}",
+            },
             timeout=httpx.Timeout(settings.read_timeout, connect=settings.connect_timeout),
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=connections),
             verify=verify,

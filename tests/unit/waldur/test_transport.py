@@ -121,7 +121,7 @@ async def test_a_replaced_token_that_is_refused_too_is_the_end(waldur: ScriptedW
         with pytest.raises(WaldurNotAuthenticatedError) as raised:
             await client.me()
     assert len(waldur.requests) == 2
-    assert raised.value.detail == "Bad: Token ***"
+    assert raised.value.detail == "Bad: Token [secret]"
 
 
 async def test_a_token_file_that_is_gone_after_a_401_leaves_the_401(waldur: ScriptedWaldur, tmp_path: Path) -> None:
