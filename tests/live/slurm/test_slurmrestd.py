@@ -154,7 +154,7 @@ async def test_a_refused_token_and_a_database_that_is_down_are_told_apart(
     rest_backend.let_in(token)
     with slurm_lab.without("slurmdbd"), pytest.raises(BackendUnavailableError, match="Unable to connect to database"):
         await rest_backend.scan()
-    with slurm_lab.without("slurmrestd"), pytest.raises(BackendUnavailableError, match="slurmrestd at .* failed: "):
+    with slurm_lab.without("slurmrestd"), pytest.raises(BackendUnavailableError, match=r"slurmrestd at .* failed: "):
         await rest_backend.scan()
     assert (await rest_backend.scan()).complete
 
