@@ -47,13 +47,14 @@ class Report:
 
 def run_conformance(suite: "ScannerConformance") -> Report:
     """Check everything that the suite makes possible. Nothing that a scanner does is raised."""
-    results = [_result(suite, requirement) for requirement in REQUIREMENTS]
+    results = [check_requirement(suite, requirement) for requirement in REQUIREMENTS]
     for kind, reason in suite.exempted_texts().items():
         results.append(Result(f"{TEXTS_PREFIX}{kind}", "this kind of text arrives as written", Status.EXEMPT, reason))
     return Report(suite.scanner.kind, tuple(results))
 
 
-def _result(suite: "ScannerConformance", requirement: Requirement) -> Result:
+def check_requirement(suite: "ScannerConformance", requirement: Requirement) -> Result:
+    """Check one promise. Nothing that a scanner does is raised."""
     reason = suite.exemption(requirement)
     if reason is not None:
         return Result(requirement.name, requirement.promise, Status.EXEMPT, reason)

@@ -34,6 +34,9 @@ class ScannerConformance:
     patience: ClassVar[float] = 60.0
     """Seconds after which whatever has not ended will never end."""
 
+    grace: ClassVar[float] = 10.0
+    """Seconds that what is about to end after a scan has to do so."""
+
     def backend(self, numbers: Sequence[int]) -> Block:  # noqa: ARG002 - a hook's argument is for those who override it
         """A backend with exactly one resource for each number; a number stands for the same resource in each call.
 

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from waldur_import_agent.records import Scan
     from waldur_import_agent.scanners.testing.suite import Block, ScannerConformance
 
-GRACE = 10.0
-"""Seconds that what is about to end has to do so."""
 TASK_TURNS = 50
 """Turns of the event loop that a task which is about to end has."""
 
@@ -49,7 +47,7 @@ def _require_nothing(suite: "ScannerConformance", what: str, work: Callable[[], 
     with leftovers.adopting():
         before = leftovers.snapshot()
         work()
-        left = leftovers.left_since(before, GRACE)
+        left = leftovers.left_since(before, suite.grace)
         left += [f"at the backend: {text}" for text in suite.still_running()]
     require(not left, f"{what} left behind: {'; '.join(left)}")
 
