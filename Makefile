@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
-.PHONY: help setup demo test test-live test-live-slurm lint types imports unit lock build clean
+.PHONY: help setup demo test test-live test-live-slurm test-example lint types imports unit lock build clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -32,7 +32,10 @@ imports: $(STAMP)
 unit: $(STAMP)
 	$(BIN)/pytest -n 2 --dist worksteal --cov --cov-report=term tests --ignore=tests/live
 
-test-live: test-live-slurm  ## all live suites
+test-live: test-live-slurm test-example  ## all live suites
+
+test-example:  ## the example plug-in, on a real PostgreSQL (from Debian's package postgresql)
+	scripts/test-example
 
 test-live-slurm: $(STAMP)  ## real SLURM daemons, two releases (root on Debian 12: installs and starts what it needs)
 	$(BIN)/pytest tests/live/slurm

@@ -6,7 +6,7 @@ import gc
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,10 +48,10 @@ def adopting() -> Iterator[None]:
         libc.prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
 
 
-def left_since(before: Snapshot, patience: float) -> list[str]:
-    """What there is now and was not `before`, once it had `patience` seconds to go away by itself."""
+def left_since(before: Snapshot, patience: float, elsewhere: Callable[[], Iterable[str]]) -> list[str]:
+    """What there is now and was not `before`, once it had `patience` seconds to go away; `elsewhere` tells of more."""
     deadline = time.monotonic() + patience
-    while (left := _left(before)) and time.monotonic() < deadline:
+    while (left := [*_left(before), *elsewhere()]) and time.monotonic() < deadline:
         time.sleep(0.02)  # other processes and threads set no event
     return left
 

@@ -47,8 +47,9 @@ def _require_nothing(suite: "ScannerConformance", what: str, work: Callable[[], 
     with leftovers.adopting():
         before = leftovers.snapshot()
         work()
-        left = leftovers.left_since(before, suite.grace)
-        left += [f"at the backend: {text}" for text in suite.still_running()]
+        left = leftovers.left_since(
+            before, suite.grace, lambda: (f"at the backend: {text}" for text in suite.still_running())
+        )
     require(not left, f"{what} left behind: {'; '.join(left)}")
 
 
