@@ -10,6 +10,8 @@ from live.slurm.slurm_lab import RELEASES, SlurmLab, running_lab
 from waldur_import_agent.records import Scan
 from waldur_import_agent.scanners.slurm import SlurmScanner
 from waldur_import_agent.scanners.slurm.settings import SlurmSettings
+from waldur_import_agent.scanners.slurmrestd import SlurmrestdScanner
+from waldur_import_agent.scanners.slurmrestd.settings import SlurmrestdSettings
 
 HERE = Path(__file__).parent
 
@@ -23,7 +25,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session", params=list(RELEASES))
 def slurm_lab(request: pytest.FixtureRequest) -> Iterator[SlurmLab]:
-    """munged, mariadbd, slurmdbd and slurmctld of one release after the other; the database is empty at first."""
+    """The daemons of one release after the other; the database is empty at first."""
     with running_lab(request.param) as lab:
         yield lab
 
@@ -53,3 +55,33 @@ class Backend:
 def backend(slurm_lab: SlurmLab) -> Backend:
     """The lab's cluster, as the scanner sees it."""
     return Backend(slurm_lab)
+
+
+class RestBackend:
+    """The lab's cluster, as the scanner of slurmrestd sees it."""
+
+    def __init__(self, lab: SlurmLab, token_file: Path) -> None:
+        self._lab = lab
+        self._token_file = token_file
+
+    def let_in(self, token: str) -> None:
+        """Use this token, a line as scontrol prints it."""
+        self._token_file.write_text(token)
+
+    def scanner(self, **settings: Any) -> SlurmrestdScanner:
+        """A scanner for it; keywords are settings."""
+        defaults = {"cluster": "testcluster", "url": self._lab.rest, "token_file": self._token_file}
+        return SlurmrestdScanner(SlurmrestdSettings.model_validate({**defaults, **settings}))
+
+    async def scan(self, **settings: Any) -> Scan:
+        """One scan."""
+        async with self.scanner(**settings) as scanner:
+            return await scanner.scan()
+
+
+@pytest.fixture
+def rest_backend(slurm_lab: SlurmLab, tmp_path: Path) -> RestBackend:
+    """The lab's cluster, as root sees it through slurmrestd."""
+    backend = RestBackend(slurm_lab, tmp_path / "token")
+    backend.let_in(slurm_lab.token())
+    return backend

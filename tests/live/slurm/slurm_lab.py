@@ -46,6 +46,25 @@ class SlurmLab:
         return Path(self._exports["SLURM_LAB_SACCTMGR"])
 
     @property
+    def scontrol(self) -> Path:
+        """The stack's scontrol."""
+        return Path(self._exports["SLURM_LAB_SCONTROL"])
+
+    @property
+    def rest(self) -> str:
+        """The address of slurmrestd."""
+        return self._exports["SLURM_LAB_REST"]
+
+    @property
+    def rest_socket(self) -> Path:
+        """The socket of the same slurmrestd."""
+        return Path(self._exports["SLURM_LAB_REST_SOCKET"])
+
+    def token(self, user: str = "root") -> str:
+        """A token for slurmrestd, as scontrol prints it."""
+        return _run(self.scontrol, "token", "lifespan=3600", f"username={user}")
+
+    @property
     def files(self) -> Path:
         """A directory to which the stack's sacctmgr can write; `inside` is what it calls it."""
         return Path(self._exports["SLURM_LAB_STATE"])
@@ -76,7 +95,7 @@ class SlurmLab:
         os.environ.update(self._exports)
 
     def stop(self, daemon: str) -> None:
-        """Stop one daemon: slurmctld, slurmdbd, mariadbd or munged."""
+        """Stop one daemon: slurmrestd, slurmctld, slurmdbd, mariadbd or munged."""
         _run(self._down, self._directory, "--only", daemon)
 
     def wipe(self) -> None:

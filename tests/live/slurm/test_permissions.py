@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 import yaml
 
+from live.slurm.conftest import RestBackend
 from live.slurm.slurm_lab import SlurmLab, as_user
+from waldur_import_agent.scanners.base import BackendMisconfiguredError, CheckStatus
 
 UNKNOWN, PLAIN, COORDINATOR, OPERATOR = "games", "news", "lp", "mail"
 """One whom SLURM does not know, one with an association, one who coordinates an account, one with AdminLevel."""
@@ -133,6 +135,23 @@ def test_a_part_is_never_taken_for_the_whole(private: str, accounts: set[str], c
         assert "AdminLevel=Operator" in answer.words
         assert "PrivateData" in answer.words
         assert any("Operator" in remedy for _, _, _, remedy in answer.failed)
+
+
+@pytest.mark.parametrize(("private", "user"), CASES, indirect=["private"])
+async def test_slurmrestd_does_not_give_a_part_for_the_whole_either(
+    private: str, accounts: set[str], rest_backend: RestBackend, slurm_lab: SlurmLab, user: str
+) -> None:
+    """The same users with tokens of their own, though slurmrestd does not tell PrivateData."""
+    rest_backend.let_in(slurm_lab.token(user))
+    failed = [check for check in await rest_backend.scanner().check() if check.status is not CheckStatus.PASS]
+    if user in SEES_ALL or private not in HIDING:
+        result = await rest_backend.scan(accounts={"select": "all"})
+        assert ({resource.backend_id for resource in result.resources}, result.complete) == (accounts, True)
+        assert not failed
+    else:
+        with pytest.raises(BackendMisconfiguredError, match="AdminLevel=Operator"):
+            await rest_backend.scan(accounts={"select": "all"})
+        assert "AdminLevel=Operator" in failed[0].remedy
 
 
 @pytest.mark.parametrize("private", ["users"], indirect=True)

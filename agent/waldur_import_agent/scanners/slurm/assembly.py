@@ -1,4 +1,4 @@
-"""What sacctmgr's answers come to: the found resources, what is not offered, and what could not be read. No I/O."""
+"""What SLURM's answers come to: the found resources, what is not offered, and what could not be read. No I/O."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -8,7 +8,7 @@ from waldur_import_agent.records import Attribute, FoundResource, Limit, Scan
 from waldur_import_agent.scanners.slurm.associations import ROOT, AccountRow, ClusterRows
 from waldur_import_agent.scanners.slurm.limits import QosLimits
 from waldur_import_agent.scanners.slurm.selection import why_not_offered
-from waldur_import_agent.scanners.slurm.settings import SlurmSettings
+from waldur_import_agent.scanners.slurm.settings import ClusterSettings
 from waldur_import_agent.scanners.slurm.text import is_valid, readable
 from waldur_import_agent.scanners.slurm.texts import Texts, compared
 from waldur_import_agent.scanners.slurm.tree import Account, accounts_below
@@ -45,7 +45,7 @@ class Reading:
     whole: bool = True
 
 
-def assemble(reading: Reading, settings: SlurmSettings) -> Scan:
+def assemble(reading: Reading, settings: ClusterSettings) -> Scan:
     """The scan that the answers make, with the accounts that the settings ask for."""
     found, cluster = reading.found, reading.cluster
     organizations = compared(reading.organizations, reading.descriptions)
@@ -75,7 +75,7 @@ def assemble(reading: Reading, settings: SlurmSettings) -> Scan:
             excluded[readable(account.name)] = reason
     detached = sorted(readable(row.account) for row in found.rows if row.id not in reached)
     if detached:
-        warnings.append(f"{len(detached)} accounts are not below {ROOT} in sacctmgr's answer: {_first(detached)}")
+        warnings.append(f"{len(detached)} accounts are not below {ROOT} in SLURM's answer: {_first(detached)}")
     return Scan(
         resources=tuple(sorted(resources, key=lambda resource: resource.backend_id)),
         warnings=tuple(warnings),
@@ -92,7 +92,7 @@ def _first(names: list[str]) -> str:
     return ", ".join(names[:NAMES_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
-def _wrong_name(name: str, settings: SlurmSettings) -> str:
+def _wrong_name(name: str, settings: ClusterSettings) -> str:
     """What keeps an account of this name from being offered, or nothing."""
     if not is_valid(name):
         return "its name is not valid UTF-8"
@@ -101,13 +101,13 @@ def _wrong_name(name: str, settings: SlurmSettings) -> str:
     return ""
 
 
-def _no_parts(settings: SlurmSettings) -> str:
+def _no_parts(settings: ClusterSettings) -> str:
     if settings.identity == "account-qos":
         return "no QOS holds for it, and identity is account-qos"
     return "no member of it is tied to a partition, and identity is account-partition"
 
 
-def _resources(account: Account, reading: Reading, settings: SlurmSettings) -> Iterator[FoundResource]:
+def _resources(account: Account, reading: Reading, settings: ClusterSettings) -> Iterator[FoundResource]:
     """The resources that one account makes: one, or one for each of its QOS or partitions."""
     attributes = _attributes(account, reading)
     if settings.identity == "account":
@@ -128,7 +128,7 @@ def _resource(
     qos: str,
     attributes: dict[str, Attribute],
     reading: Reading,
-    settings: SlurmSettings,
+    settings: ClusterSettings,
     *,
     part: str = "",
 ) -> FoundResource:

@@ -17,7 +17,10 @@ ROOT = "root"
 
 @dataclass(slots=True)
 class AccountRow:
-    """An account's own row. `id` is unique within the cluster; `parent_id` is that of the row above, 0 for root's."""
+    """An account's own row. `id` is unique within the cluster; `parent_id` is that of the row above, 0 for root's.
+
+    `limit_problems` say what of its limits could not be read, `problems` what else.
+    """
 
     id: int
     parent_id: int
@@ -27,6 +30,7 @@ class AccountRow:
     default_qos: str = ""
     limits: Mapping[str, Limit] = field(default_factory=dict)
     limit_problems: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
 
 
 class Members:
@@ -131,7 +135,7 @@ def parse_associations(printed: bytes, read: AssociationRead) -> dict[str, Clust
         names = doubtful.get(cluster, set()) | _doubled(found)
         if read.nested:
             found.inconsistent = _nest(spans.get(cluster, []))
-        found.inconsistent = found.inconsistent or _disorder(found, names)
+        found.inconsistent = found.inconsistent or disorder(found, names)
         found.leave_out(names)
     return clusters
 
@@ -208,14 +212,14 @@ def _nest(spans: list[tuple[int, int, AccountRow]]) -> str:
     return ""
 
 
-def _disorder(found: ClusterRows, doubtful: Collection[str]) -> str:
+def disorder(found: ClusterRows, doubtful: Collection[str]) -> str:
     """What keeps rows with parents' ids from being one tree, or nothing. A `doubtful` account may have members only."""
     ids = {row.id for row in found.rows}
     if len(ids) < len(found.rows):
         return "two accounts have the same id"
     for row in found.rows:
         if row.parent_id not in ids and not (row.parent_id == 0 and row.account == ROOT):
-            return f"the account above {readable(row.account)} is not in sacctmgr's answer"
+            return f"the account above {readable(row.account)} is not in SLURM's answer"
     accounts = {row.account for row in found.rows}
     for account in found.members:
         if account not in accounts and account not in doubtful:

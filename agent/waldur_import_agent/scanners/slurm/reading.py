@@ -87,7 +87,8 @@ class ClusterReader:
 
     async def cluster(self) -> str:
         """The cluster's name as the database has it. Raises BackendMisconfiguredError, naming those there are."""
-        return self._choose(sorted(map(decode, lines(await self._answers.answer("clusters", reads.CLUSTERS)))))
+        printed = await self._answers.answer("clusters", reads.CLUSTERS)
+        return choose_cluster(sorted(map(decode, lines(printed))), self._settings.cluster)
 
     async def check_root(self) -> None:
         """Raise where the row of the cluster's root cannot be seen. `config` must have been read."""
@@ -130,30 +131,12 @@ class ClusterReader:
         where = (f"cluster={wanted}",) if wanted else ()
         answer = await self._answer(name, read.words(*where))
         clusters = await self._parsed("show assoc", lambda printed: parse_associations(printed, read), answer)
-        cluster = self._choose(sorted(clusters)) if clusters else wanted or ""
+        cluster = choose_cluster(sorted(clusters), wanted) if clusters else wanted or ""
         found = clusters.get(cluster, ClusterRows())
         if found.root is None:
             # a wrong cluster's list is empty too, with exit code 0; saved answers have no list of clusters
             raise root_missing(await self.cluster() if self._answers.starts else cluster, self.config)
         return cluster, found, found.root
-
-    def _choose(self, there: list[str]) -> str:
-        wanted = self._settings.cluster
-        listed = ", ".join(there) or "none"
-        if wanted is None:
-            if len(there) == 1:
-                return there[0]
-            raise BackendMisconfiguredError(
-                f"the accounting database has {len(there)} clusters, and none is chosen: {listed}",
-                remedy="Set scanner.cluster to the one whose accounts this offering stands for",
-            )
-        for name in there:
-            if name.casefold() == wanted.casefold():
-                return name
-        raise BackendMisconfiguredError(
-            f"the accounting database has no cluster {wanted}; it has: {listed}",
-            remedy="Set scanner.cluster to one of these, or let the agent use another slurm.conf",
-        )
 
     async def _both_texts(self, names: Mapping[str, str]) -> tuple[Texts, Texts]:
         """Organizations and descriptions: one after the other, or in one where only one start is left."""
@@ -193,6 +176,28 @@ def _believe_less(found: ClusterRows, names: Mapping[str, str], organizations: T
     found.inconsistent = found.inconsistent or "some names cannot be told from sacctmgr's own output"
     left_out = "What is uncertain is left out and nothing is withdrawn until the names in SLURM are changed"
     return tuple(f"{doubt}. {left_out}" for doubt in doubts)
+
+
+def choose_cluster(there: list[str], wanted: str | None) -> str:
+    """The wanted one of the clusters as the database calls it, or the only one where none is wanted.
+
+    Raises BackendMisconfiguredError, naming those there are.
+    """
+    listed = ", ".join(there) or "none"
+    if wanted is None:
+        if len(there) == 1:
+            return there[0]
+        raise BackendMisconfiguredError(
+            f"the accounting database has {len(there)} clusters, and none is chosen: {listed}",
+            remedy="Set scanner.cluster to the one whose accounts this offering stands for",
+        )
+    for name in there:
+        if name.casefold() == wanted.casefold():
+            return name
+    raise BackendMisconfiguredError(
+        f"the accounting database has no cluster {wanted}; it has: {listed}",
+        remedy="Set scanner.cluster to one of these, or let the agent read another accounting database",
+    )
 
 
 def root_missing(cluster: str, config: Config) -> BackendError:

@@ -56,31 +56,20 @@ class Limits(ScannerSettings):
     source: Literal["account", "qos"] = Field(
         default="account",
         description="account: the limits set on the account's own row; qos: those of the QOS that is its own "
-        "DefaultQOS (with identity account-qos: of that QOS), which takes one more start of sacctmgr",
+        "DefaultQOS (with identity account-qos: of that QOS), which takes one more read",
     )
 
 
-class SlurmSettings(ScannerSettings):
-    """How to read the accounts of one cluster."""
+class ClusterSettings(ScannerSettings):
+    """Which accounts of which cluster are offered as what, however they are read."""
 
     cluster: str | None = Field(
         default=None,
         pattern=r"^[\w.-]+$",
         description="name of the cluster; needed where the accounting database has more than one",
     )
-    sacctmgr: Path = Field(default=Path("/usr/bin/sacctmgr"), description="the program, or a wrapper around it")
-    timeout: Duration = Field(
-        default=120.0,
-        description="how long one start of sacctmgr may take; SLURM itself gives up on a hung slurmdbd after 45 s, and "
-        "more than 20,000 accounts may need 300 s",
-    )
-    output_limit: int = Field(
-        default=64 * 1024 * 1024,
-        gt=0,
-        description="how many bytes one start of sacctmgr may print; an account needs some 500",
-    )
     coordinators: bool = Field(
-        default=False, description="count each account's coordinators too, which takes one more start of sacctmgr"
+        default=False, description="count each account's coordinators too, which takes one more read"
     )
     user_names: bool = Field(
         default=False,
@@ -94,6 +83,22 @@ class SlurmSettings(ScannerSettings):
         "name); or one of its QOS or partitions, whose backend id is then `account,qos` or `account,partition`",
     )
     limits: Limits = Field(default=Limits(), description="where the limits are")
+
+
+class SlurmSettings(ClusterSettings):
+    """How to read the accounts of one cluster with sacctmgr."""
+
+    sacctmgr: Path = Field(default=Path("/usr/bin/sacctmgr"), description="the program, or a wrapper around it")
+    timeout: Duration = Field(
+        default=120.0,
+        description="how long one start of sacctmgr may take; SLURM itself gives up on a hung slurmdbd after 45 s, and "
+        "more than 20,000 accounts may need 300 s",
+    )
+    output_limit: int = Field(
+        default=64 * 1024 * 1024,
+        gt=0,
+        description="how many bytes one start of sacctmgr may print; an account needs some 500",
+    )
     from_files: Path | None = Field(
         default=None,
         description="read the answers that `scan --save` wrote into this directory, and do not run sacctmgr",

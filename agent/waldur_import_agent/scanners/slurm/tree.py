@@ -112,7 +112,7 @@ def _account(
         qos=effective_qos(row.qos, place.qos),
         organization=organization,
         description=description,
-        problems=wrong + wrong_too,
+        problems=wrong + wrong_too + row.problems,
         members=members.get(row.account, NOBODY),
     )
 
@@ -123,7 +123,7 @@ def _text(kind: str, account: str, texts: Texts) -> tuple[str | None, tuple[str,
         return None, (f"{kind} unreadable: a text of this account, or of one beside it, looks like a record itself",)
     text = texts.known.get(account)
     if text is None:
-        return None, (f"{kind} missing: `show account` did not list the account when it was asked for it",)
+        return None, (f"{kind} missing: SLURM's list of accounts did not have the account when it was asked for it",)
     if not is_valid(text):
         return readable(text), (f"{kind} is not valid UTF-8: shown with \\x.. for the bytes that are wrong",)
     return text, ()

@@ -179,7 +179,7 @@ def test_what_is_no_tree_of_nested_sets_is_told(rows: tuple[tuple[int, int, int]
 
 def test_rows_that_are_missing_are_told() -> None:
     """A parent, or the account of a member."""
-    assert parse(row("root", 1, 0), row("b", 3, 2)).inconsistent == "the account above b is not in sacctmgr's answer"
+    assert parse(row("root", 1, 0), row("b", 3, 2)).inconsistent == "the account above b is not in SLURM's answer"
     found = parse(row("root", 1, 0), row("b", 3, 2, User="u"))
     assert found.inconsistent == "account b has members, but no row of its own"
 

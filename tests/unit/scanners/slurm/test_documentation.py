@@ -55,7 +55,7 @@ MESSAGES = (
     # warnings
     "the fast read of the associations ",
     "the associations are no whole tree",
-    " in sacctmgr's answer: ",
+    " in SLURM's answer: ",
     " is left out: ",
     "its name is not valid UTF-8",
     "its name holds a comma, and identity is ",

@@ -312,7 +312,7 @@ async def test_a_dump_that_lacks_a_parent_is_incomplete(sacctmgr: FakeSacctmgr, 
     )
     result = await scan(sacctmgr, cluster="c", from_dump=tmp_path / "dump")
     assert not result.complete
-    assert "1 accounts are not below root in sacctmgr's answer: a" in result.warnings
+    assert "1 accounts are not below root in SLURM's answer: a" in result.warnings
 
 
 async def test_check_reads_the_files(sacctmgr: FakeSacctmgr, tmp_path: Path) -> None:

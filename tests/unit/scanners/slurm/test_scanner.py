@@ -472,8 +472,8 @@ async def test_an_account_without_its_parent_makes_the_scan_incomplete(
     result = await scan(sacctmgr)
     assert [resource.backend_id for resource in result.resources] == ["a"]
     assert not result.complete
-    assert "the associations are no whole tree: the account above b is not in sacctmgr's answer" in result.warnings
-    assert "2 accounts are not below root in sacctmgr's answer: b, c" in result.warnings
+    assert "the associations are no whole tree: the account above b is not in SLURM's answer" in result.warnings
+    assert "2 accounts are not below root in SLURM's answer: b, c" in result.warnings
 
 
 async def test_many_accounts_without_their_parent_are_one_warning(
@@ -483,7 +483,7 @@ async def test_many_accounts_without_their_parent_are_one_warning(
     names = [f"a{number}" for number in range(7)]
     small(*(row(name, number + 4, 3) for number, name in enumerate(names)), org=dict.fromkeys(names, "o"))
     warnings = [warning for warning in (await scan(sacctmgr)).warnings if "below root" in warning]
-    assert warnings == ["7 accounts are not below root in sacctmgr's answer: a0, a1, a2, a3, a4 and 2 more"]
+    assert warnings == ["7 accounts are not below root in SLURM's answer: a0, a1, a2, a3, a4 and 2 more"]
 
 
 async def test_the_only_cluster_needs_no_name(sacctmgr: FakeSacctmgr) -> None:
