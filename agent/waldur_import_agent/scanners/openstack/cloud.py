@@ -130,9 +130,12 @@ class Region:
 
     def _get(self, service: str, path: str, what: str, query: dict[str, Any], headers: dict[str, str]) -> Any:
         """One try, in a thread. Raises AgainError where another one may help."""
+        from keystoneauth1.exceptions import ClientException  # noqa: PLC0415 - of an extra
+        from openstack.exceptions import SDKException  # noqa: PLC0415
+
         try:
             response = self._proxy(service).get(path, params=query, headers={"Accept": "application/json"}, **headers)
-        except Exception as error:
+        except (ClientException, SDKException) as error:
             meaning = failure(service, what, error)
             if isinstance(meaning, BackendUnavailableError):
                 raise AgainError(meaning) from error
