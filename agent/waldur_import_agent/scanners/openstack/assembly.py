@@ -149,13 +149,14 @@ class _Assembly:
     def _orphan_warnings(self) -> Iterator[str]:
         if self._orphans:
             yield (
-                f"servers or volumes of {len(self._orphans)} projects that Keystone no longer knows are not offered: "
+                "servers or volumes of projects that Keystone no longer knows are not offered; the projects are "
                 f"{_first(sorted(self._orphans))}"
             )
 
 
 def server_resource(server: Server, region: str, parents: tuple[Ancestor, ...]) -> FoundResource:
     """A server; its limits are its size."""
+    sizes = {"vcpus": server.vcpus, "ram": server.ram, "disk": server.disk}
     return FoundResource(
         backend_id=server.id,
         name=server.name,
@@ -174,7 +175,7 @@ def server_resource(server: Server, region: str, parents: tuple[Ancestor, ...]) 
                 "created": server.created,
             }
         ),
-        limits=_said({"vcpus": server.vcpus, "ram": server.ram, "disk": server.disk}),
+        limits={name: size for name, size in sizes.items() if size is not None},
     )
 
 
@@ -202,9 +203,9 @@ def volume_resource(volume: Volume, region: str, parents: tuple[Ancestor, ...]) 
     )
 
 
-def _said(values: Mapping[str, Attribute | None]) -> dict[str, Attribute]:
+def _said(values: Mapping[str, Attribute]) -> dict[str, Attribute]:
     """Those that say something."""
-    return {name: value for name, value in values.items() if value is not None and value != ""}
+    return {name: value for name, value in values.items() if value != ""}
 
 
 def _first(names: Iterable[str]) -> str:

@@ -6,7 +6,7 @@ from waldur_import_agent.scanners.base import BackendError, Check, CheckStatus
 from waldur_import_agent.scanners.openstack.cloud import Region
 from waldur_import_agent.scanners.openstack.failures import SERVICES
 from waldur_import_agent.scanners.openstack.identity import Directory, read_directory
-from waldur_import_agent.scanners.openstack.login import Cloud, log_in
+from waldur_import_agent.scanners.openstack.login import Cloud, logged_in
 from waldur_import_agent.scanners.openstack.quotas import read_quota, read_quotas
 from waldur_import_agent.scanners.openstack.selection import why_not_offered
 from waldur_import_agent.scanners.openstack.servers import read_servers
@@ -22,31 +22,28 @@ class PartialError(BackendError):
 
 async def check_cloud(settings: OpenStackSettings, quotas: Sequence[QuotaService]) -> list[Check]:
     """A check for the login, one for Keystone, and one for each thing that the settings ask of each region."""
-    checks: list[Check] = []
-    found: list[tuple[Cloud, Directory]] = []
+    try:
+        async with logged_in(settings) as cloud:
+            regions = ", ".join(region.name for region in cloud.regions)
+            login = Check("credential", CheckStatus.PASS, f"{cloud.access}; regions: {regions}")
+            return [login, *await _check_services(cloud, settings, quotas)]
+    except BackendError as error:
+        return [Check("credential", CheckStatus.FAIL, str(error.args[0]), error.remedy)]
 
-    async def credential() -> str:
-        cloud = await log_in(settings)
-        found.append((cloud, Directory({}, {}, whole=False)))
-        return f"{cloud.access}; regions: {', '.join(region.name for region in cloud.regions)}"
 
-    async def projects() -> str:
-        cloud, _ = found.pop()
+async def _check_services(cloud: Cloud, settings: OpenStackSettings, quotas: Sequence[QuotaService]) -> list[Check]:
+    try:
         directory = await read_directory(cloud, settings)
-        found.append((cloud, directory))
-        offered = sum(
-            not why_not_offered(settings.select, directory, project) for project in directory.projects.values()
-        )
-        return f"Keystone shows {len(directory.projects)} projects, of which {offered} would be offered"
-
-    for name, look in (("credential", credential), ("projects", projects)):
-        checks.append(await _check(name, look))
-        if checks[-1].status is CheckStatus.FAIL:
-            return checks
-    ((cloud, directory),) = found
+    except BackendError as error:
+        return [Check("projects", CheckStatus.FAIL, str(error.args[0]), error.remedy)]
+    projects = directory.projects.values()
+    offered = sum(not why_not_offered(settings.select, directory, project) for project in projects)
+    shown = f"Keystone shows {len(projects)}, of which {offered} would be offered"
+    checks = [Check("projects", CheckStatus.PASS, shown)]
     for region in cloud.regions:
+        at = f" of {region.name}" if len(cloud.regions) > 1 else ""
         for name, look in _looks(region, cloud, directory, settings, quotas):
-            checks.append(await _check(f"{name} of {region.name}" if len(cloud.regions) > 1 else name, look))
+            checks.append(await _check(f"{name}{at}", look))
     return checks
 
 
@@ -63,7 +60,7 @@ def _looks(
                 await read_quotas(region, (service,), others[:1], cloud.access, settings)
             else:
                 await read_quota(region, service, others[0])
-            return f"{SERVICES[service]} shows {'all' if everybody else 'the'} quotas"
+            return f"{SERVICES[service]} shows quotas" + (" of other projects" if everybody else "")
 
         return look
 
@@ -71,7 +68,7 @@ def _looks(
         result = await read_servers(region, everybody=everybody)
         if result.warnings:
             raise PartialError(result.warnings[0], remedy="Nothing is withdrawn until this is known")
-        return f"Nova shows {len(result.found)} servers, and all its cells answer"
+        return f"Nova shows {len(result.found)} servers" + (", and all its cells answer" if everybody else "")
 
     async def volumes() -> str:
         return f"Cinder shows {len(await read_volumes(region, cloud.access, everybody=everybody))} volumes"

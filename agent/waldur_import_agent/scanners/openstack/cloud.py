@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     import requests
     from openstack.connection import Connection
 
-WAITS = (0.5, 2.0, 8.0)
-"""Seconds before the second, third and fourth try of one call."""
+WAITS = (1.0, 4.0)
+"""Seconds before the second and the third try of one call."""
 RETRY_AFTER_MAX = 30.0
 """No Retry-After is obeyed for longer than this, in seconds: the SDK itself would obey any."""
 RETRIED = frozenset({429, 500, 502, 503, 504})
@@ -81,7 +81,7 @@ class Pace:
 
 
 class AgainError(Exception):
-    """This try failed in a way that may pass; `after` are the seconds that the service asks for."""
+    """The try failed in a way that may pass; `after` are the seconds that the service asks for."""
 
     def __init__(self, meaning: BackendError, after: float = 0.0) -> None:
         super().__init__(str(meaning))
@@ -117,24 +117,28 @@ class Region:
         self._pace = pace
         self._sleep = sleep
 
-    async def get(self, service: str, path: str, what: str, query: Query | None = None, **headers: str) -> Any:
+    async def get(
+        self, service: str, path: str, what: str, query: Query | None = None, microversion: str | None = None
+    ) -> Any:
         """The JSON object that a service answers; `what` is what is asked for, for errors.
 
-        `service` is identity, compute, volume or network; the keyword `microversion` asks for that one. Tried again
-        on a connection that fails and on the statuses 429, 500, 502, 503 and 504, not more often than WAITS is long.
+        `service` is identity, compute, volume or network; without a `microversion` the service's default one answers.
+        Tried again on a connection that fails and on the statuses in RETRIED, not more often than WAITS is long.
 
         Raises RefusedError (400, 403, 404) and other BackendErrors.
         """
-        work = partial(self._get, service, path, what, dict(query or {}), headers)
+        work = partial(self._get, service, path, what, dict(query or {}), microversion)
         return await in_several_tries(work, before=self._pace.turn, sleep=self._sleep)
 
-    def _get(self, service: str, path: str, what: str, query: dict[str, Any], headers: dict[str, str]) -> Any:
+    def _get(self, service: str, path: str, what: str, query: dict[str, Any], microversion: str | None) -> Any:
         """One try, in a thread. Raises AgainError where another one may help."""
         from keystoneauth1.exceptions import ClientException  # noqa: PLC0415 - of an extra
         from openstack.exceptions import SDKException  # noqa: PLC0415
 
         try:
-            response = self._proxy(service).get(path, params=query, headers={"Accept": "application/json"}, **headers)
+            response = self._proxy(service).get(
+                path, params=query, headers={"Accept": "application/json"}, microversion=microversion
+            )
         except (ClientException, SDKException) as error:
             meaning = failure(service, what, error)
             if isinstance(meaning, BackendUnavailableError):

@@ -14,6 +14,7 @@ from waldur_import_agent.scanners.base import BackendError, BackendMisconfigured
 
 SERVICES = {"identity": "Keystone", "compute": "Nova", "volume": "Cinder", "network": "Neutron"}
 """What people call the service of a kind."""
+TOO_MANY = 429
 SHOWN = 300
 """Characters of a service's own words that are shown."""
 NOT_JSON = "answers with something that is not its own (a login page or a proxy's?)"
@@ -21,6 +22,15 @@ CREDENTIAL = (
     "Keystone says the same for a wrong secret, an expired credential, a disabled user or project, and a role that was "
     "taken away: look with `openstack application credential show`, and make a new one if need be"
 )
+CERTIFICATES = (
+    "Name the cloud's certificates (ca_file, or cacert in clouds.yaml), or correct http or https in its address"
+)
+CATALOG = (
+    "Take it out of kinds and quotas, or correct the region or interface; a credential for the system or a domain is "
+    "not shown services whose address holds a project"
+)
+NO_CONNECTION = "no connection to the cloud can be set up"
+SETTINGS = "Correct `cloud`, or what clouds.yaml has under this name: `openstack --os-cloud NAME token issue` must work"
 AUTH_URL = "Correct the address of Keystone (auth_url): it is what `openstack endpoint list --service identity` shows"
 
 
@@ -72,7 +82,10 @@ def refusal(service: str, what: str, status: int, text: str) -> BackendError:
         )
     if status in {400, 404}:
         return RefusedError(f"{name} does not know {what}{said}", status=status)
-    return BackendUnavailableError(f"{name} answered {what} with {status}{said}")
+    return BackendUnavailableError(
+        f"{name} answered {status} when asked for {what}{said}",
+        remedy="Set requests_per_second, or a smaller in_flight" if status == TOO_MANY else "",
+    )
 
 
 def not_its_own(service: str, what: str, detail: str) -> BackendUnavailableError:
@@ -85,31 +98,30 @@ def not_its_own(service: str, what: str, detail: str) -> BackendUnavailableError
 
 def failure(service: str, what: str, error: Exception) -> BackendError:
     """The error for an exception of openstacksdk or keystoneauth1, in whichever of their families."""
-    from keystoneauth1 import exceptions as auth
-    from openstack import exceptions as sdk
+    from keystoneauth1 import exceptions as auth  # noqa: PLC0415 - of an extra
+    from openstack import exceptions as sdk  # noqa: PLC0415
 
-    name, said = SERVICES[service], words_of(str(error))
     if isinstance(error, BackendError):
         return error
-    if isinstance(error, auth.Unauthorized):
-        return BackendMisconfiguredError(f"Keystone does not accept the credential: {said}", remedy=CREDENTIAL)
+    name, said = SERVICES[service], words_of(str(error))
     if isinstance(error, auth.NotFound) and "pplication" in said:
         return BackendMisconfiguredError(
             f"Keystone does not know the credential: {said}", remedy="Correct its ID, or make a new one"
         )
-    if isinstance(error, auth.SSLError):
-        return BackendMisconfiguredError(
-            f"no secure connection to {name}: {said}",
-            remedy="Name the cloud's certificates (ca_file, or cacert in clouds.yaml), or correct http or https",
-        )
-    if isinstance(error, auth.DiscoveryFailure | auth.InvalidResponse | auth.NotFound):
-        return BackendMisconfiguredError(f"there is no {name} at its address: {said}", remedy=AUTH_URL)
-    if isinstance(error, sdk.ServiceDisabledException | auth.EndpointNotFound | auth.EmptyCatalog):
-        return BackendMisconfiguredError(
-            f"the catalog has no {name} for this credential: {said}",
-            remedy="Take it out of kinds and quotas, or correct the region or interface; a credential for the system "
-            "or a domain is not shown services whose address holds a project",
-        )
-    if isinstance(error, auth.ClientException | sdk.SDKException) and not isinstance(error, sdk.ConfigException):
+    lasting: tuple[tuple[tuple[type[Exception], ...], str, str], ...] = (
+        ((auth.Unauthorized,), "Keystone does not accept the credential", CREDENTIAL),
+        ((auth.SSLError,), f"no secure connection to {name}", CERTIFICATES),
+        (
+            (sdk.ServiceDisabledException, auth.EndpointNotFound, auth.EmptyCatalog),
+            f"the catalog has no {name} for this credential",
+            CATALOG,
+        ),
+        ((auth.DiscoveryFailure, auth.InvalidResponse, auth.NotFound), f"there is no {name} at its address", AUTH_URL),
+        ((sdk.ConfigException, auth.AuthPluginException), NO_CONNECTION, SETTINGS),
+    )
+    for kinds, text, remedy in lasting:
+        if isinstance(error, kinds):
+            return BackendMisconfiguredError(f"{text}: {said}", remedy=remedy)
+    if isinstance(error, auth.ClientException | sdk.SDKException):
         return BackendUnavailableError(f"{name} could not be asked for {what}: {said}")
-    return BackendMisconfiguredError(f"no connection to the cloud can be set up: {said or type(error).__name__}")
+    return BackendMisconfiguredError(f"{NO_CONNECTION}: {said or type(error).__name__}", remedy=SETTINGS)

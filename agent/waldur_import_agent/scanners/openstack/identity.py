@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from waldur_import_agent.records import Ancestor, Attribute
 from waldur_import_agent.scanners.base import BackendMisconfiguredError
-from waldur_import_agent.scanners.openstack.cloud import Access
+from waldur_import_agent.scanners.openstack.cloud import Access, Query
 from waldur_import_agent.scanners.openstack.failures import not_its_own
-from waldur_import_agent.scanners.openstack.listing import Row, whole
+from waldur_import_agent.scanners.openstack.listing import Listing, Row
 from waldur_import_agent.scanners.openstack.login import Cloud
 from waldur_import_agent.scanners.openstack.settings import OpenStackSettings
 
@@ -93,9 +93,8 @@ async def read_directory(cloud: Cloud, settings: OpenStackSettings) -> Directory
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise not_its_own("identity", what, f"a row that cannot be read ({error!r})") from error
         return Directory({project.id: project}, own, whole=False)
-    projects = await whole(
-        cloud.identity, "identity", "/projects", "the list of projects", _project, query={"limit": PAGE}
-    )
+    pages: Query = {"limit": PAGE}
+    projects = await Listing(cloud.identity, "identity", "/projects", "the list of projects", pages).whole(_project)
     if access.project_id and access.project_id not in projects:
         raise BackendMisconfiguredError(
             f"Keystone lists {len(projects)} projects, and the credential's own ({access.project_name}) is not among "
@@ -104,7 +103,7 @@ async def read_directory(cloud: Cloud, settings: OpenStackSettings) -> Directory
         )
     if settings.scope == "domain":
         return Directory(projects, own, whole=False)
-    domains = await whole(cloud.identity, "identity", "/domains", "the list of domains", _domain, query={"limit": PAGE})
+    domains = await Listing(cloud.identity, "identity", "/domains", "the list of domains", pages).whole(_domain)
     return Directory(projects, domains, whole=True)
 
 

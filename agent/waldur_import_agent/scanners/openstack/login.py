@@ -1,6 +1,8 @@
 """From the settings to the regions of a cloud: clouds.yaml or an application credential, one login, the catalog."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -10,6 +12,7 @@ from waldur_import_agent.scanners.base import BackendMisconfiguredError, Backend
 from waldur_import_agent.scanners.openstack.cloud import Access, AgainError, Pace, Region, Sleep, in_several_tries
 from waldur_import_agent.scanners.openstack.failures import failure
 from waldur_import_agent.scanners.openstack.settings import ApplicationCredential, OpenStackSettings
+from waldur_import_agent.scanners.openstack.wires import Wires
 
 if TYPE_CHECKING:
     from keystoneauth1.access import AccessInfoV3
@@ -36,18 +39,27 @@ class Cloud:
         return self.regions[0]
 
 
-async def log_in(settings: OpenStackSettings, sleep: Sleep = asyncio.sleep) -> Cloud:
-    """Read the configuration anew, and get one token. Raises BackendError."""
-    access, connections = await in_several_tries(partial(_log_in, settings), sleep=sleep)
-    pace = Pace(settings.requests_per_second, sleep)
-    return Cloud(access, tuple(Region(connection, name, pace, sleep) for name, connection in connections.items()))
+@asynccontextmanager
+async def logged_in(settings: OpenStackSettings, sleep: Sleep = asyncio.sleep) -> AsyncIterator[Cloud]:
+    """Read the configuration anew, and get one token. Whatever is still waited for at the end is cut off.
+
+    Raises BackendError.
+    """
+    wires = Wires()
+    try:
+        access, connections = await in_several_tries(partial(_log_in, settings, wires), sleep=sleep)
+        pace = Pace(settings.requests_per_second, sleep)
+        yield Cloud(access, tuple(Region(connection, name, pace, sleep) for name, connection in connections.items()))
+    finally:
+        wires.cut()
 
 
-def _log_in(settings: OpenStackSettings) -> "tuple[Access, dict[str, Connection]]":
+def _log_in(settings: OpenStackSettings, wires: Wires) -> "tuple[Access, dict[str, Connection]]":
     """One try, in a thread. Raises AgainError where another one may help."""
     try:
         config = _configuration(settings)
         session = config.get_session()
+        wires.watch(session)
         auth: Any = session.auth
         access = _access(auth.get_access(session))
         return access, {name: _connection(config, name) for name in _chosen(settings, config, access)}

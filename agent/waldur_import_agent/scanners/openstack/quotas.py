@@ -1,6 +1,6 @@
 """Quotas as limits. Nova and Cinder have no bulk read; Neutron has one, of the projects with a quota of their own.
 
--1 is unlimited, which Waldur has no number for: such a limit is None. A key that a service does not answer is not there.
+-1 is unlimited, which Waldur has no number for: such a limit is None. What a service does not answer is no limit.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ from waldur_import_agent.scanners.openstack.settings import OpenStackSettings, Q
 from waldur_import_agent.system import for_each
 
 UNLIMITED = -1
-MICROVERSIONS = {"compute": {"microversion": "2.69"}, "volume": {}}
+MICROVERSIONS = {"compute": "2.69", "volume": None}
 """Nova's 2.69 (Stein) leaves out what it only repeats from others: floating IPs, security groups."""
 EXPECTED = {
     "compute": frozenset({"cores", "instances", "ram"}),
@@ -38,8 +38,8 @@ class Quota:
 class Quotas:
     """The quotas of one region by service and project.
 
-    `gone` are projects that were deleted meanwhile, `own` those whose quota is not the default, `orphans` those that
-    have a quota in Neutron and are not among the projects that were asked for.
+    `gone` are projects that were deleted meanwhile, `own` those whose quota is not the default, `rows` those that have
+    a quota of their own in Neutron, known to Keystone or not.
     """
 
     by_service: dict[QuotaService, dict[str, Quota]] = field(default_factory=dict)
@@ -72,7 +72,7 @@ async def read_quota(region: Region, service: QuotaService, project: str, suffix
     """One project's quota in Nova or Cinder. Raises BackendError."""
     what = f"the quota of project {project}"
     path = f"/os-quota-sets/{project}{suffix}"
-    body = await region.get(service, path, what, **MICROVERSIONS[service])
+    body = await region.get(service, path, what, microversion=MICROVERSIONS[service])
     row = body.get("quota_set")
     if not isinstance(row, dict) or row.get("id") != project:
         raise not_its_own(service, what, "no quota_set of this project")

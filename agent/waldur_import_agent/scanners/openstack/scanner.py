@@ -11,12 +11,12 @@ from waldur_import_agent.scanners.openstack.assembly import RegionReading, assem
 from waldur_import_agent.scanners.openstack.checks import check_cloud
 from waldur_import_agent.scanners.openstack.cloud import Access, Region
 from waldur_import_agent.scanners.openstack.identity import read_directory
-from waldur_import_agent.scanners.openstack.login import log_in
+from waldur_import_agent.scanners.openstack.login import logged_in
 from waldur_import_agent.scanners.openstack.quotas import Quotas, read_quotas
 from waldur_import_agent.scanners.openstack.selection import why_not_offered
 from waldur_import_agent.scanners.openstack.servers import Servers, read_servers
 from waldur_import_agent.scanners.openstack.settings import OpenStackSettings, QuotaService
-from waldur_import_agent.scanners.openstack.volumes import read_volumes
+from waldur_import_agent.scanners.openstack.volumes import Volume, read_volumes
 
 
 class OpenStackScanner:
@@ -62,21 +62,22 @@ class OpenStackScanner:
         Incomplete, with a warning, where a cell of Nova did not answer or that cannot be told.
         """
         settings = self._settings
-        cloud = await log_in(settings)
-        directory = await read_directory(cloud, settings)
-        offered = sorted(
-            project.id
-            for project in directory.projects.values()
-            if not why_not_offered(settings.select, directory, project)
-        )
-        regions = [await self._read(region, offered, cloud.access) for region in cloud.regions]
+        async with logged_in(settings) as cloud:
+            directory = await read_directory(cloud, settings)
+            offered = sorted(
+                project.id
+                for project in directory.projects.values()
+                if not why_not_offered(settings.select, directory, project)
+            )
+            regions = [await self._read(region, offered, cloud.access) for region in cloud.regions]
         # in a thread, so that the loop goes on meanwhile: a second for 20,000 servers
         return await asyncio.to_thread(assemble, directory, tuple(regions), settings)
 
     async def _read(self, region: Region, projects: Sequence[str], access: Access) -> RegionReading:
         settings = self._settings
         everybody = settings.scope == "cloud"
-        servers, volumes, quotas = Servers(), (), Quotas()
+        servers, quotas = Servers(), Quotas()
+        volumes: tuple[Volume, ...] = ()
         if "server" in settings.kinds or settings.select.used:
             servers = await read_servers(region, everybody=everybody)
         if "volume" in settings.kinds:

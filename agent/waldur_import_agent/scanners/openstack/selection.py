@@ -14,17 +14,21 @@ NOT_USED = "has no server and no quota of its own, and select.used is true"
 
 def why_not_offered(select: Select, directory: Directory, project: KeystoneProject) -> str:
     """Why the settings leave this project out, or nothing where they offer it; `used` is not looked at."""
+    return _why_not_by_nature(select, directory, project) or _why_not_by_condition(select, directory, project)
+
+
+def _why_not_by_nature(select: Select, directory: Directory, project: KeystoneProject) -> str:
     domain = directory.domain_of(project)
-    if not select.service:
-        if project.name in SERVICE_PROJECTS:
-            return "is a project of OpenStack's own services, and select.service is false"
-        if domain.name in HEAT_DOMAINS:
-            return "is in Heat's domain, and select.service is false"
-    if not select.disabled:
-        if not project.enabled:
-            return "is disabled, and select.disabled is false"
-        if not domain.enabled:
-            return "is in a disabled domain, and select.disabled is false"
+    reasons = (
+        (project.name in SERVICE_PROJECTS and not select.service, "is OpenStack's own, and select.service is false"),
+        (domain.name in HEAT_DOMAINS and not select.service, "is in Heat's domain, and select.service is false"),
+        (not project.enabled and not select.disabled, "is disabled, and select.disabled is false"),
+        (not domain.enabled and not select.disabled, "is in a disabled domain, and select.disabled is false"),
+    )
+    return next((reason for holds, reason in reasons if holds), "")
+
+
+def _why_not_by_condition(select: Select, directory: Directory, project: KeystoneProject) -> str:
     for number, condition in enumerate(select.exclude):
         if _matches(condition, directory, project):
             return f"excluded by select.exclude[{number}]"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from waldur_import_agent.scanners.openstack.cloud import Query, Region
 from waldur_import_agent.scanners.openstack.failures import RefusedError, not_its_own
-from waldur_import_agent.scanners.openstack.listing import Row, whole
+from waldur_import_agent.scanners.openstack.listing import Listing, Row
 
 MICROVERSION = "2.69"
 """Of Stein (2019): flavors stand in the server, and servers of a cell that is down are stubs."""
@@ -52,16 +52,8 @@ async def read_servers(region: Region, *, everybody: bool) -> Servers:
     """All servers, or those of the credential's own project. Raises BackendError."""
     query: Query = {"all_tenants": 1} if everybody else {}
     what = "the list of all servers" if everybody else "the list of the project's servers"
-    rows = await whole(
-        region,
-        "compute",
-        "/servers/detail",
-        what,
-        _server,
-        query=query,
-        is_stub=lambda row: "name" not in row,
-        microversion=MICROVERSION,
-    )
+    listing = Listing(region, "compute", "/servers/detail", what, query, MICROVERSION, is_stub=_is_stub)
+    rows = await listing.whole(_server)
     found = tuple(server for server in rows.values() if not server.stub)
     unreached = tuple(server for server in rows.values() if server.stub)
     where = f" of the region {region.name}" if region.name else ""
@@ -69,8 +61,8 @@ async def read_servers(region: Region, *, everybody: bool) -> Servers:
     if unreached:
         projects = len({server.project_id for server in unreached})
         warnings.append(
-            f"Nova{where} does not reach one of its cells: at least {len(unreached)} servers of {projects} projects are "
-            "there and cannot be read"
+            f"Nova{where} does not reach one of its cells: {len(unreached)} servers or more, of {projects} projects or "
+            "more, are there and cannot be read"
         )
     elif everybody:
         warnings += await _cells(region, where)
@@ -90,12 +82,8 @@ async def _cells(region: Region, where: str) -> list[str]:
     if not isinstance(rows, list):
         raise not_its_own("compute", what, "no list of services")
     down = sum(isinstance(row, dict) and row.get("status") == "UNKNOWN" for row in rows)
-    if down:
-        return [
-            f"Nova{where} does not reach one of its cells, with {down} of its services: the servers there are missing "
-            "from its list"
-        ]
-    return []
+    missing = f"Nova{where} does not reach one of its cells, with {down} of its services: servers there are missing"
+    return [missing] if down else []
 
 
 def _server(row: Row) -> Server:
@@ -115,8 +103,13 @@ def _server(row: Row) -> Server:
         availability_zone=row.get("OS-EXT-AZ:availability_zone") or "",
         volumes=tuple(sorted(volume["id"] for volume in row.get("os-extended-volumes:volumes_attached") or ())),
         created=row.get("created") or "",
-        stub="name" not in row,
+        stub=_is_stub(row),
     )
+
+
+def _is_stub(row: Row) -> bool:
+    """Whether all that Nova knows is where the server is: a server that it reaches has a name."""
+    return "name" not in row
 
 
 def _size(value: object) -> int | None:

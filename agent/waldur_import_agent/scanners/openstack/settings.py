@@ -61,9 +61,7 @@ class Select(ScannerSettings):
     exclude: tuple[Condition, ...] = Field(
         default=(), description="a project that matches one of these is not offered; stronger than include"
     )
-    disabled: bool = Field(
-        default=False, description="offer disabled projects too, and those in a disabled domain"
-    )
+    disabled: bool = Field(default=False, description="offer disabled projects too, and those in a disabled domain")
     service: bool = Field(
         default=False,
         description="offer the projects of OpenStack's own services too (`service`, `services`, and all in a domain "
@@ -111,7 +109,10 @@ class OpenStackSettings(ScannerSettings):
         default=60.0, description="how long to wait for a connection, and for each part of an answer"
     )
     in_flight: int = Field(
-        default=8, ge=1, le=64, description="how many quotas are read at the same time; Nova asks Keystone for each"
+        default=8,
+        ge=1,
+        le=10,  # as many connections as the SDK keeps
+        description="how many quotas are read at the same time; Nova asks Keystone for each",
     )
     requests_per_second: float | None = Field(
         default=None, gt=0, description="not more requests than this, for a small control plane; default: no bound"
@@ -123,4 +124,13 @@ class OpenStackSettings(ScannerSettings):
             raise ValueError("exactly one of cloud and application_credential is needed")
         if self.clouds_file is not None and self.cloud is None:
             raise ValueError("clouds_file is of no use without cloud")
+        return self
+
+    @model_validator(mode="after")
+    def _domain_has_projects_only(self) -> Self:
+        if self.scope == "domain" and (self.kinds != ("project",) or self.quotas != () or self.select.used):
+            raise ValueError(
+                "a domain's credential is shown projects and nothing else: scope domain needs kinds [project] and "
+                "quotas [], without select.used"
+            )
         return self

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from waldur_import_agent.scanners.base import BackendMisconfiguredError
 from waldur_import_agent.scanners.openstack.cloud import Access, Query, Region
 from waldur_import_agent.scanners.openstack.failures import RefusedError
-from waldur_import_agent.scanners.openstack.listing import Row, whole
+from waldur_import_agent.scanners.openstack.listing import Listing, Row
 
 TENANT = "os-vol-tenant-attr:tenant_id"
 OWN_ONLY = "Cinder shows the credential the volumes of its own project only: it is not Cinder's admin"
@@ -40,7 +40,7 @@ async def read_volumes(region: Region, access: Access, *, everybody: bool) -> tu
     def volume(row: Row) -> Volume:
         return _volume(row, access.project_id)
 
-    rows = tuple((await whole(region, "volume", "/volumes/detail", what, volume, query=query)).values())
+    rows = tuple((await Listing(region, "volume", "/volumes/detail", what, query).whole(volume)).values())
     if everybody:
         await refuse_own_rows(region, access, rows)
     return rows
