@@ -213,14 +213,16 @@ async def run_process(
     error_limit: int | None = None,
     environment: Mapping[str, str],
     stdin: bytes | None = None,
+    on_output: Callable[[bytes], None] | None = None,
 ) -> Completed:
     """Run a program to its end, in a process group of its own, with `stdin` or nothing on its standard input.
 
     A program need not read its input to the end.
 
     `timeout` is in seconds; `output_limit` is in bytes and holds for stdout and, where `error_limit` gives no other
-    number, for stderr. Whatever happens, a cancellation too, the whole process group is gone afterwards: a grandchild
-    would otherwise hold the pipes open.
+    number, for stderr. Where `on_output` is given it gets stdout as it comes, in pieces, and none of it is kept.
+    Whatever happens, a cancellation too, the whole process group is gone afterwards: a grandchild would otherwise hold
+    the pipes open.
 
     Raises ProcessNotStartedError, ProcessTimedOutError or ProcessOutputError.
     """
@@ -229,7 +231,7 @@ async def run_process(
     assert process.stderr is not None  # noqa: S101
     try:
         async with asyncio.timeout(timeout), asyncio.TaskGroup() as group:
-            stdout = group.create_task(_read_capped(process.stdout, output_limit))
+            stdout = group.create_task(_read_capped(process.stdout, output_limit, on_output))
             stderr = group.create_task(_read_capped(process.stderr, error_limit or output_limit))
             if process.stdin is not None:
                 group.create_task(_feed(process.stdin, stdin or b""))
@@ -294,13 +296,19 @@ async def _feed(stream: asyncio.StreamWriter, data: bytes) -> None:
         await stream.wait_closed()
 
 
-async def _read_capped(stream: asyncio.StreamReader, limit: int) -> bytes:
+async def _read_capped(stream: asyncio.StreamReader, limit: int, give: Callable[[bytes], None] | None = None) -> bytes:
+    """What is read, or nothing where `give` gets it. Raises _TooMuchError once it is more than `limit`."""
     chunks = bytearray()
+    count = 0
     while chunk := await stream.read(CHUNK):
-        chunks += chunk
-        if len(chunks) > limit:
+        count += len(chunk)
+        if give is None or len(chunks) < BEGINNING:
+            chunks += chunk
+        if count > limit:
             raise _TooMuchError(limit, bytes(chunks[:BEGINNING]))
-    return bytes(chunks)
+        if give is not None:
+            give(chunk)
+    return bytes(chunks) if give is None else b""
 
 
 async def _kill_group(process: asyncio.subprocess.Process) -> None:

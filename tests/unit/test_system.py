@@ -496,7 +496,7 @@ async def test_other_errors_are_not_taken_for_too_much_output(
 ) -> None:
     """An error of the pipes comes out as it is, and the group is killed all the same."""
 
-    async def broken(stream: asyncio.StreamReader, limit: int) -> bytes:
+    async def broken(*_: object) -> bytes:
         await until(lambda: grandchild.started)
         raise ConnectionResetError("the pipe is gone")
 
@@ -505,3 +505,24 @@ async def test_other_errors_are_not_taken_for_too_much_output(
         await shell(f"{grandchild.script} wait")
     assert {str(error) for error in raised.value.exceptions} == {"the pipe is gone"}
     await grandchild.is_gone()
+
+
+async def test_output_is_handed_over_as_it_comes() -> None:
+    """Where a function takes it, none of it is kept; the limit holds all the same."""
+    pieces: list[bytes] = []
+
+    async def run(limit: int) -> Completed:
+        return await run_process(
+            [SHELL, "-c", "echo one; echo two"],
+            timeout=LONG,
+            output_limit=limit,
+            environment={},
+            on_output=pieces.append,
+        )
+
+    assert (await run(8)).stdout == b""
+    assert b"".join(pieces) == b"one\ntwo\n"
+    with pytest.raises(ProcessOutputError) as caught:
+        await run(7)
+    assert b"one\ntwo\n".startswith(caught.value.beginning[:4])
+    assert caught.value.limit == 7

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from waldur_import_agent import __version__
 from waldur_import_agent.cli import (
     config,
+    conformance,
     demo,
     explain,
     history,
@@ -29,7 +30,7 @@ from waldur_import_agent.redactor import Redactor
 
 COMMANDS = (
     *(run, status, history, scan, plan, explain, projects),
-    *(requests, records, config, scanners, sandbox, demo),
+    *(requests, records, config, scanners, conformance, sandbox, demo),
 )
 
 EPILOG = """\

@@ -37,6 +37,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     init.add_argument(
         "path", metavar="PATH", nargs="?", type=Path, default=arguments.DEFAULT_CONFIG, help="default: %(default)s"
     )
+    init.add_argument(
+        "--scanner",
+        metavar="NAME",
+        help="with the settings of this scanner, one of a plug-in too (default: slurm, ...)",
+    )
     init.set_defaults(run=run_init)
 
 
@@ -87,10 +92,8 @@ def run_show(args: argparse.Namespace) -> ExitCode:
 
 def run_init(args: argparse.Namespace) -> ExitCode:
     """Write the example. Raises AgentError if there is a file already, or none can be written."""
-    from importlib.resources import files
-
     path: Path = args.path
-    text = files("waldur_import_agent.settings").joinpath(EXAMPLE).read_bytes()
+    text = _example(args.scanner)
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, MODE)
     except FileExistsError as error:
@@ -103,10 +106,25 @@ def run_init(args: argparse.Namespace) -> ExitCode:
         ) from error
     with os.fdopen(descriptor, "wb") as file:
         os.fchmod(descriptor, MODE)
-        file.write(text)
+        file.write(text.encode())
     print(f"wrote {path}: put the address of Waldur, the token's file and the offerings into it")
     print(f"next: waldur-import-agent config check {shlex.quote(str(path))}")
     return ExitCode.OK
+
+
+def _example(scanner: str | None) -> str:
+    """The example configuration; with a scanner's name, one offering with that scanner. Raises ConfigurationError."""
+    from importlib.resources import files
+
+    from waldur_import_agent.scanners.registry import settings_model
+    from waldur_import_agent.settings.describe import describe
+
+    text = files("waldur_import_agent.settings").joinpath(EXAMPLE).read_text(encoding="utf-8")
+    if scanner is None:
+        return text
+    before, _, after = text.partition("    scanner:\n")
+    after = after[after.index("    # how long a scan may take") :].partition("\n  # another offering")[0]
+    return f"{before}    scanner:\n      type: {scanner}\n{describe(settings_model(scanner), indent=6)}{after}"
 
 
 def _masked(value: Any) -> Any:

@@ -37,7 +37,9 @@ BREATH = 1000
 class InventorySettings(ScannerSettings):
     """Where the file is and how to read it."""
 
-    path: Path = Field(description="the file; whoever writes it should write another one and rename it")
+    path: Path = Field(
+        examples=["storage.jsonl"], description="the file; whoever writes it should write another one and rename it"
+    )
     format: Literal["auto", "jsonl", "csv"] = Field(
         default="auto", description="jsonl (the record form), csv, or auto: by the ending .jsonl, .ndjson or .csv"
     )

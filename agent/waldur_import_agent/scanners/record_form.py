@@ -10,8 +10,9 @@ Only `backend_id` is needed. A last line may say that something is missing from 
 
 import json
 import math
+import sys
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import (
     AfterValidator,
@@ -24,7 +25,9 @@ from pydantic import (
     StrictInt,
     StrictStr,
     ValidationError,
+    WithJsonSchema,
 )
+from pydantic.json_schema import models_json_schema
 
 from waldur_import_agent.records import Ancestor, Attribute, FoundResource, Limit, Scan
 from waldur_import_agent.scanners.base import BackendMisconfiguredError
@@ -34,6 +37,7 @@ from waldur_import_agent.settings.shape import known_keys
 SHOWN = 10
 """So many bad lines are named in the error; the rest is counted."""
 DEFAULT_KIND = "resource"
+VERSION: Final = 1
 
 
 def check_text(value: str) -> str:
@@ -78,10 +82,45 @@ def check_limit(value: Any) -> Limit:
     raise ValueError("a finite number is needed, or null for unlimited")
 
 
-Text = Annotated[StrictStr, AfterValidator(check_text)]
-Filled = Annotated[Text, AfterValidator(check_filled)]
-Attributes = dict[Text, Annotated[Attribute, PlainValidator(check_attribute)]]
-Limits = dict[Text, Annotated[Limit, PlainValidator(check_limit)]]
+def whole_number(value: Any) -> Any:
+    """3.0 as 3: JSON, and its schema, know no difference."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def check_version(value: Any) -> Any:
+    """No truth value, which Python takes for a number. Raises ValueError."""
+    if isinstance(value, bool):
+        raise ValueError(f"the number {VERSION} is needed")  # noqa: TRY004 - pydantic's
+    return whole_number(value)
+
+
+NO_NUL = "^[^\\u0000]*$"
+NUMBER = {"type": "number", "minimum": -sys.float_info.max, "maximum": sys.float_info.max}
+"""A number that a double holds, as a part of the schema."""
+
+Text = Annotated[StrictStr, AfterValidator(check_text), Field(json_schema_extra={"pattern": NO_NUL})]
+Filled = Annotated[
+    StrictStr,
+    AfterValidator(check_text),
+    AfterValidator(check_filled),
+    Field(json_schema_extra={"pattern": "^[^\\u0000]*[^\\s\\u0000][^\\u0000]*$"}),
+]
+ATTRIBUTE = {"anyOf": [{"type": "string", "pattern": NO_NUL}, NUMBER, {"type": "boolean"}]}
+LIMIT = {"anyOf": [NUMBER, {"type": "null"}]}
+
+
+def _mapping_schema(value: Mapping[str, Any]) -> WithJsonSchema:
+    return WithJsonSchema({"type": "object", "propertyNames": {"pattern": NO_NUL}, "additionalProperties": dict(value)})
+
+
+Attributes = Annotated[
+    dict[Text, Annotated[Attribute, PlainValidator(check_attribute)]],
+    _mapping_schema(ATTRIBUTE),
+]
+Limits = Annotated[
+    dict[Text, Annotated[Limit, PlainValidator(check_limit)]],
+    _mapping_schema(LIMIT),
+]
 
 
 class Form(BaseModel):
@@ -109,19 +148,23 @@ class RecordForm(Form):
     backend_id: Filled = Field(description="its id on the backend, one of a kind in the stream")
     name: Filled | None = Field(default=None, description="its name, if it is another than the id")
     kind: Filled = Field(default=DEFAULT_KIND, description="what it is on the backend, for people")
-    parents: tuple[Annotated[ParentForm, BeforeValidator(parent_from_text)], ...] = Field(
+    parents: tuple[
+        Annotated[ParentForm, BeforeValidator(parent_from_text, json_schema_input_type=Filled | ParentForm)], ...
+    ] = Field(
         default=(), description="what is above it, the nearest first: ids, or objects with backend_id, name, attributes"
     )
     attributes: Attributes = Field(default={}, description="whatever is known of it: texts, numbers, true or false")
     limits: Limits = Field(default={}, description="its own limits in the backend's units; null is unlimited")
-    user_count: Annotated[StrictInt, Field(ge=0)] | None = Field(default=None, description="how many people use it")
+    user_count: Annotated[StrictInt, Field(ge=0), BeforeValidator(whole_number)] | None = Field(
+        default=None, description="how many people use it"
+    )
     problems: tuple[Filled, ...] = Field(default=(), description="what of it could not be read")
 
 
 class ScanForm(Form):
     """What the whole stream says of itself."""
 
-    version: Literal[1] = Field(default=1, description="of this form")
+    version: Annotated[Literal[1], BeforeValidator(check_version)] = Field(default=VERSION, description="of this form")
     complete: StrictBool = Field(default=True, description="false: something is missing, so nothing may be withdrawn")
     warnings: tuple[Filled, ...] = Field(default=(), description="what is missing, and why")
 
@@ -130,6 +173,23 @@ class LastLine(Form):
     """The line that ends a stream."""
 
     scan: ScanForm
+
+
+def json_schema() -> dict[str, Any]:
+    r"""The JSON Schema (draft 2020-12) of one line: a record, or the last line.
+
+    Two things it cannot say: an id stands once in a stream, and half of a surrogate pair (`\ud800`) is refused.
+    """
+    _, parts = models_json_schema([(RecordForm, "validation"), (LastLine, "validation")])
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": f"urn:waldur-import-agent:record-form:{VERSION}",
+        "title": f"One line of the record form, version {VERSION}",
+        "description": "A found resource; or, as the last line, what the whole stream says of itself. "
+        "Each backend_id may stand once in a stream.",
+        "anyOf": [{"$ref": "#/$defs/RecordForm"}, {"$ref": "#/$defs/LastLine"}],
+        **parts,
+    }
 
 
 def to_record(found: FoundResource) -> dict[str, Any]:

@@ -62,11 +62,11 @@ def _load(name: str, points: Sequence[EntryPoint]) -> AvailableScanner:
         scanner = points[0].load()
     except Exception as error:  # noqa: BLE001 - a plug-in may fail in any way
         return AvailableScanner(name, source, None, f"{type(error).__name__}: {error}")
-    wrong = _wrong(name, scanner)
+    wrong = why_unusable(name, scanner)
     return AvailableScanner(name, source, None if wrong else scanner, wrong)
 
 
-def _wrong(name: str, scanner: object) -> str:
+def why_unusable(name: str, scanner: object) -> str:
     """What keeps an entry point's object from being a scanner, or nothing. base.Scanner says what one is."""
     if not isinstance(scanner, type):
         return "the entry point does not name a class"

@@ -69,10 +69,31 @@ def load_configuration(
         options = {key: value for key, value in block.items() if key != "type"}
         scanners.append(loading.validate(model, options, location))
     settings = loading.validate(Settings, data)  # last: it copies the scanner blocks, whose paths are resolved now
-    if loading.problems or settings is None:
-        in_order = sorted(set(loading.problems), key=lambda problem: (problem.line == 0, problem))
-        raise ConfigurationError("\n".join(map(str, in_order)))
+    loading.raise_problems()
+    assert settings is not None  # noqa: S101 - for the type checker: there would be a problem
     return Configuration(settings, tuple(filter(None, scanners)), tuple(loading.warnings(settings)))
+
+
+def load_scanner(path: Path, scanner_model: ScannerModel) -> tuple[str, dict[str, Any]] | None:
+    """The name and the settings of a scanner whose block is all that the file at `path` holds, paths resolved.
+
+    None where the file is no such block: it has no `type`. Raises ConfigurationError as `load_configuration` does.
+    """
+    document = _read(path)
+    if not isinstance(document.data.get("type"), str):
+        return None
+    loading = _Loading(path, document, EnvironmentSettings())
+    name = document.data["type"]
+    try:
+        model = scanner_model(name)
+    except ConfigurationError as error:
+        loading.add(("type",), str(error))
+    else:
+        loading.resolve(model, document.data)
+        block = {key: value for key, value in document.data.items() if key != "type"}
+        loading.validate(model, block)
+    loading.raise_problems()
+    return name, block
 
 
 @dataclass(slots=True)
@@ -102,6 +123,12 @@ class _Loading:
     def add(self, location: Location, text: str) -> None:
         place = self.place(location)
         self.problems.append(Problem(place.source, place.line, place.column, place.key, text))
+
+    def raise_problems(self) -> None:
+        """Raise ConfigurationError with a line for each problem, in the order of the file, if there are any."""
+        if self.problems:
+            in_order = sorted(set(self.problems), key=lambda problem: (problem.line == 0, problem))
+            raise ConfigurationError("\n".join(map(str, in_order)))
 
     def resolve(self, model: type[BaseModel], data: Any) -> None:
         """Let relative paths of the file start from its directory."""

@@ -2,7 +2,10 @@
 
 import json
 import os
+import re
 import stat
+import sys
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +13,8 @@ import pytest
 import yaml
 
 from waldur_import_agent.cli import main
+from waldur_import_agent.scanners.record_form import json_schema
+from waldur_import_agent.scanners.registry import settings_model
 
 TEXT = """\
 waldur: {url: https://waldur.example.com/, token: Hunter2Hunter2, proxy: 'http://user:Hunter2@proxy.example.com:3128'}
@@ -163,7 +168,10 @@ def test_scanners_lists_what_is_installed(run: Run) -> None:
     assert "ready" in out
     code, out, _ = run("scanners", "--output", "json")
     assert code == 0
-    assert [(entry["kind"], entry["error"]) for entry in json.loads(out)] == [("inventory", None), ("slurm", None)]
+    errors = {entry["kind"]: entry["error"] for entry in json.loads(out)}
+    assert list(errors) == sorted(errors)
+    assert errors.keys() >= {"command", "inventory", "slurm"}
+    assert set(errors.values()) == {None}
     assert all(entry["distribution"].startswith("waldur-import-agent ") for entry in json.loads(out))
 
 
@@ -179,3 +187,115 @@ def test_scanners_names_a_broken_one(run: Run, tmp_path: Path, monkeypatch: pyte
         assert code == 0
         assert "broken 1.0" in out
         assert "No module named 'a_module_that_nobody_has'" in out
+
+
+def test_scanners_show_tells_what_can_be_set(run: Run, tmp_path: Path) -> None:
+    """As YAML that can be pasted: what is needed stands there, all else is commented out at its default."""
+    code, out, _ = run("scanners", "show", "inventory")
+    assert code == 0
+    assert out == (
+        "scanner:\n"
+        "  type: inventory\n"
+        "  # the file; whoever writes it should write another one and rename it\n"
+        "  path: storage.jsonl\n"
+        "  # jsonl (the record form), csv, or auto: by the ending .jsonl, .ndjson or .csv\n"
+        "  #format: auto\n"
+    )
+    code, _, err = run("scanners", "show", "inventry")
+    assert code == 78
+    assert "did you mean 'inventory'?" in err
+
+
+def test_scanners_schema_is_the_record_forms(run: Run) -> None:
+    """As JSON, for whoever writes records with another program."""
+    code, out, _ = run("scanners", "schema")
+    assert code == 0
+    assert json.loads(out) == json_schema()
+
+
+@pytest.mark.parametrize("scanner", ["slurm", "inventory", "command"])
+def test_init_with_a_scanner_writes_its_settings(run: Run, tmp_path: Path, scanner: str) -> None:
+    """One offering with this scanner, whose settings come from its model; `config check` accepts it as it is."""
+    path = tmp_path / "config.yaml"
+    (tmp_path / "token").write_text("x")
+    assert run("config", "init", "--scanner", scanner, path)[0] == 0
+    assert run("config", "check", path)[0] == 0
+    (offering,) = yaml.safe_load(path.read_text())["offerings"]
+    assert offering["scanner"]["type"] == scanner
+    everything = re.sub(r"^( *)#(?=\S)", r"\1", path.read_text(), flags=re.MULTILINE)
+    (offering,) = yaml.safe_load(everything)["offerings"]
+    assert offering["scanner"].keys() == {"type", *settings_model(scanner).model_fields}
+
+
+def test_init_with_a_scanner_that_is_not_there_writes_nothing(run: Run, tmp_path: Path) -> None:
+    """The installed ones are named."""
+    code, _, err = run("config", "init", "--scanner", "shelf", tmp_path / "config.yaml")
+    assert code == 78
+    assert "known are command, inventory" in err
+    assert not (tmp_path / "config.yaml").exists()
+
+
+PLUG_IN = """\
+from pathlib import Path
+from pydantic import Field
+from waldur_import_agent.scanners.base import ScannerSettings
+
+class Settings(ScannerSettings):
+    shelf: int = Field(description="which shelf", ge=1)
+    path: Path = Field(default=Path("x"), description="a file")
+
+class Shelf:
+    kind = "shelf"
+    settings_model = Settings
+    ids_ignore_case = False
+    async def check(self): ...
+    async def scan(self): ...
+"""
+
+
+@pytest.fixture
+def plug_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An installed package with the scanner `shelf`."""
+    site = tmp_path / "site"
+    metadata = site / "shelf-1.0.dist-info"
+    metadata.mkdir(parents=True)
+    (site / "shelf_plug_in.py").write_text(PLUG_IN)
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: shelf\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text("[waldur_import_agent.scanners]\nshelf = shelf_plug_in:Shelf\n")
+    monkeypatch.syspath_prepend(site)
+    monkeypatch.delitem(sys.modules, "shelf_plug_in", raising=False)
+
+
+def test_the_settings_of_a_plug_in_are_checked_like_ours(run: Run, config: Path, plug_in: None) -> None:
+    """A wrong value and a key that it does not know are named with line, column and key."""
+    config.write_text(TEXT.replace("{type: inventory, path: storage.jsonl}", "{type: shelf, shelf: 0, shelves: 2}"))
+    code, _, err = run("config", "check", config)
+    assert code == 78
+    assert err.splitlines() == [
+        f"{config}:4:28: offerings[0].scanner.shelf: this must be greater than or equal to 1",
+        f"{config}:4:38: offerings[0].scanner.shelves: unknown key (did you mean 'shelf'?)",
+    ]
+
+
+def test_the_settings_of_a_plug_in_are_shown_like_ours(run: Run, tmp_path: Path, plug_in: None) -> None:
+    """By `scanners show` and by `config init --scanner`; a key that is needed and has no example is left to fill in."""
+    expected = "# which shelf\nshelf:\n# a file\n#path: x\n"
+    code, out, _ = run("scanners", "show", "shelf")
+    assert code == 0
+    assert out == "scanner:\n  type: shelf\n" + textwrap.indent(expected, "  ")
+    path = tmp_path / "config.yaml"
+    assert run("config", "init", "--scanner", "shelf", path)[0] == 0
+    assert "      type: shelf\n" + textwrap.indent(expected, "      ") in path.read_text()
+
+
+def test_a_broken_plug_in_is_fatal_where_it_is_configured(run: Run, config: Path, plug_in: None) -> None:
+    """`config check` names its place, its package and its error; configurations without it are good."""
+    (config.parent / "site" / "shelf_plug_in.py").write_text("raise RuntimeError('no licence')")
+    assert run("config", "check", config)[0] == 0
+    config.write_text(TEXT.replace("type: inventory", "type: shelf"))
+    code, _, err = run("config", "check", config)
+    assert code == 78
+    assert err == (
+        f"{config}:4:15: offerings[0].scanner.type: the scanner 'shelf' of shelf 1.0 cannot be used: "
+        "RuntimeError: no licence\n"
+    )

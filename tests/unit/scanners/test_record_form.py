@@ -4,10 +4,13 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 
 from waldur_import_agent.records import Ancestor, FoundResource, Scan
 from waldur_import_agent.scanners.base import BackendMisconfiguredError
-from waldur_import_agent.scanners.record_form import RecordReader
+from waldur_import_agent.scanners.record_form import RecordReader, json_schema
 
 
 def read(*lines: Any) -> Scan:
@@ -172,3 +175,98 @@ def test_ten_bad_lines_are_named_and_the_rest_is_counted() -> None:
     assert len(found) == 11
     assert found[-1] == "and 2 more"
     assert len(problems(*[{}] * 10)) == 10
+
+
+SCHEMA = Draft202012Validator(json_schema())
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=4)
+SCALARS = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), TEXTS, st.just(10**400), st.just(3.0))
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: st.one_of(st.lists(inner, max_size=2), st.dictionaries(TEXTS, inner, max_size=2)),
+    max_leaves=4,
+)
+KEYS = ("backend_id", "name", "kind", "parents", "attributes", "limits", "user_count", "problems", "scan", "other")
+GOOD = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1).filter(str.strip)
+RECORDS = st.fixed_dictionaries(
+    {"backend_id": GOOD | VALUES},
+    optional={
+        "name": GOOD | VALUES,
+        "kind": GOOD | VALUES,
+        "parents": st.lists(
+            GOOD | st.fixed_dictionaries({"backend_id": GOOD | VALUES}, optional={"name": VALUES, "attributes": VALUES})
+        )
+        | VALUES,
+        "attributes": st.dictionaries(TEXTS, SCALARS) | VALUES,
+        "limits": st.dictionaries(TEXTS, SCALARS) | VALUES,
+        "user_count": SCALARS,
+        "problems": st.lists(GOOD | VALUES, max_size=2) | VALUES,
+    },
+)
+LAST = st.fixed_dictionaries(
+    {
+        "scan": st.fixed_dictionaries(
+            {},
+            optional={
+                "version": st.sampled_from([1, 1.0, True, 2, "1"]),
+                "complete": SCALARS,
+                "warnings": st.lists(GOOD | VALUES) | VALUES,
+            },
+        )
+        | VALUES
+    },
+    optional={"backend_id": GOOD},
+)
+
+
+@settings(max_examples=400)
+@given(st.one_of(RECORDS, LAST, st.dictionaries(st.sampled_from(KEYS), VALUES), VALUES))
+def test_the_schema_accepts_just_what_the_reader_accepts(line: Any) -> None:
+    """Whoever checks records against the published schema finds out before the agent does."""
+    text = json.dumps(line)
+    assume("NaN" not in text)
+    assume("Infinity" not in text)
+    reader = RecordReader("stream")
+    reader.read_line(1, text.encode())
+    try:
+        reader.scan()
+    except BackendMisconfiguredError:
+        accepted = False
+    else:
+        accepted = True
+    assert SCHEMA.is_valid(json.loads(text)) == accepted
+
+
+def test_the_schema_is_a_schema() -> None:
+    """Of the draft that it names; its own name has the version of the form."""
+    Draft202012Validator.check_schema(json_schema())
+    assert json_schema()["$schema"] == Draft202012Validator.META_SCHEMA["$id"]
+    assert json_schema()["$id"].endswith(":1")
+
+
+@pytest.mark.parametrize(
+    ("line", "accepted"),
+    [
+        ({"backend_id": "a", "user_count": 3.0, "limits": {"x": None}, "parents": ["p", {"backend_id": "q"}]}, True),
+        ({"scan": {"version": 1.0, "complete": False, "warnings": ["B is down"]}}, True),
+        ({"backend_id": " "}, False),
+        ({"backend_id": "a\0"}, False),
+        ({"backend_id": "a", "attributes": {"x\0": 1}}, False),
+        ({"backend_id": "a", "limits": {"x": True}}, False),
+        ({"backend_id": "a", "limits": {"x": 10**400}}, False),
+        ({"backend_id": "a", "user_count": -1}, False),
+        ({"backend_id": "a", "user_count": True}, False),
+        ({"backend_id": "a", "user": 1}, False),
+        ({"scan": {"version": True}}, False),
+        ({"scan": {"version": 2}}, False),
+        ({"scan": {"complete": 1}}, False),
+        ({"scan": {"complete": True}, "backend_id": "a"}, False),
+        ([], False),
+    ],
+)
+def test_schema_and_reader_agree(line: Any, accepted: bool) -> None:
+    """On what either could easily get wrong."""
+    assert SCHEMA.is_valid(line) == accepted
+    if accepted:
+        read(line)
+    else:
+        assert problems(line)

@@ -47,10 +47,10 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
 def test_our_scanners_are_available() -> None:
     """In the order of their names, with the package that they come from."""
     found = available()
-    assert [entry.name for entry in found] == ["inventory", "slurm"]
+    assert [entry.name for entry in found] == ["command", "inventory", "slurm"]
     assert {entry.distribution for entry in found} == {f"waldur-import-agent {__version__}"}
-    assert found[0].scanner is InventoryScanner
-    assert [entry.error for entry in found] == ["", ""]
+    assert found[1].scanner is InventoryScanner
+    assert [entry.error for entry in found] == ["", "", ""]
 
 
 def test_a_scanner_is_found_by_its_name() -> None:
@@ -61,9 +61,11 @@ def test_a_scanner_is_found_by_its_name() -> None:
 
 def test_a_name_that_is_not_known_gets_the_nearest_and_all_others() -> None:
     """So the person who misspelt it need not look it up."""
-    with pytest.raises(ConfigurationError, match=r"did you mean 'slurm'\?\); known are inventory, slurm"):
+    with pytest.raises(ConfigurationError, match=r"did you mean 'slurm'\?\); known are command, inventory, slurm"):
         scanner_class("Slrum")
-    with pytest.raises(ConfigurationError, match="there is no scanner with this name; known are inventory, slurm"):
+    with pytest.raises(
+        ConfigurationError, match="there is no scanner with this name; known are command, inventory, slurm"
+    ):
         scanner_class("xyz")
 
 
@@ -71,7 +73,7 @@ def test_a_plug_in_is_a_scanner_like_ours(install: Install) -> None:
     """Installing a package is all it takes."""
     install("goodshelf", GOOD)
     assert scanner_class("shelf").kind == "shelf"
-    assert [(entry.name, entry.distribution) for entry in available()][1] == ("shelf", "goodshelf 1.2")
+    assert [(entry.name, entry.distribution) for entry in available()][2] == ("shelf", "goodshelf 1.2")
 
 
 @pytest.mark.parametrize(

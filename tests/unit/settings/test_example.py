@@ -10,6 +10,7 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
+from waldur_import_agent.scanners.command import CommandSettings
 from waldur_import_agent.scanners.inventory import InventorySettings
 from waldur_import_agent.scanners.registry import available, settings_model
 from waldur_import_agent.scanners.slurm import SlurmScanner
@@ -18,7 +19,7 @@ from waldur_import_agent.settings.models import Settings
 from waldur_import_agent.settings.shape import alternatives, beneath
 
 EXAMPLE = Path(__file__).parents[3] / "config.example.yaml"
-MODELS: tuple[type[BaseModel], ...] = (Settings, SlurmScanner.settings_model, InventorySettings)
+MODELS: tuple[type[BaseModel], ...] = (Settings, SlurmScanner.settings_model, InventorySettings, CommandSettings)
 
 
 def is_model(part: Any) -> bool:
@@ -75,7 +76,11 @@ def reachable(model: type[BaseModel]) -> set[type[BaseModel]]:
 def test_the_example_is_valid(tmp_path: Path) -> None:
     """As it is written, with nothing but the token's file beside it."""
     configuration = load(EXAMPLE.read_text(), tmp_path)
-    assert [offering.scanner["type"] for offering in configuration.settings.offerings] == ["slurm", "inventory"]
+    assert [offering.scanner["type"] for offering in configuration.settings.offerings] == [
+        "slurm",
+        "inventory",
+        "command",
+    ]
 
 
 def test_what_is_commented_out_is_the_default(tmp_path: Path) -> None:
