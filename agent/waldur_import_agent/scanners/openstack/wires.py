@@ -21,6 +21,7 @@ class Wires:
 
     def __init__(self) -> None:
         self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
+        self._sessions: list[Any] = []
         self._lock = threading.Lock()
         self._is_cut = False
 
@@ -30,6 +31,7 @@ class Wires:
         requests: Any = session.session
         for adapter in requests.adapters.values():
             adapter.poolmanager.pool_classes_by_scheme = pools
+        self._sessions.append(requests)
 
     def cut(self) -> None:
         """End all connections, whatever is waited for, and let no new one be opened."""
@@ -40,6 +42,8 @@ class Wires:
             with contextlib.suppress(OSError):  # it has ended by itself
                 # of the plain socket: an SSLSocket's own method pulls the rug from under the thread that reads
                 socket.socket.shutdown(wire, socket.SHUT_RDWR)
+        for session in self._sessions:
+            session.close()  # the SDK's own caches would keep it, and its idle connections, for a while
 
     def _add(self, wire: socket.socket) -> None:
         with self._lock:
