@@ -80,10 +80,13 @@ class OpenStackSettings(ScannerSettings):
     cloud: str | None = Field(
         default=None,
         min_length=1,
+        examples=["waldur"],
         description="name of a cloud in clouds.yaml, which is looked for as OpenStack's own clients do "
         "(OS_CLIENT_CONFIG_FILE, else ~/.config/openstack, /etc/openstack), secure.yaml beside it",
     )
-    clouds_file: ReadFile | None = Field(default=None, description="this clouds.yaml instead; read in each scan")
+    clouds_file: ReadFile | None = Field(
+        default=None, description="read this clouds.yaml instead, and the secure.yaml beside it"
+    )
     application_credential: ApplicationCredential | None = Field(
         default=None, description="instead of `cloud`: the credential itself"
     )
