@@ -28,7 +28,7 @@ from waldur_import_agent.journal import Journal
 from waldur_import_agent.lock import offering_lock
 from waldur_import_agent.log import bind, get_logger
 from waldur_import_agent.redactor import Redactor
-from waldur_import_agent.scanners.base import CheckStatus, Scanner, ScannerSettings
+from waldur_import_agent.scanners.base import CheckStatus, ReadsWantedLimits, Scanner, ScannerSettings
 from waldur_import_agent.scanners.registry import scanner_class
 from waldur_import_agent.settings.load import Configuration, load_configuration
 from waldur_import_agent.settings.models import Waldur
@@ -37,7 +37,7 @@ from waldur_import_agent.waldur.client import WaldurClient
 from waldur_import_agent.waldur.effort import Effort
 from waldur_import_agent.waldur.transport import OnExchange
 
-FILTERS = {"accounts"}
+FILTERS = {"accounts", "kinds", "quotas", "select"}
 """The settings of a scanner that say what of its backend is offered, not which backend it is."""
 
 
@@ -79,11 +79,14 @@ def register_secrets(configuration: Configuration, redact: Redactor) -> None:
 
 def make_scanners(configuration: Configuration) -> list[Scanner]:
     """The scanners of the configured offerings, in their order, not yet entered."""
-    return [
+    scanners: list[Scanner] = []
+    for offering, settings in zip(configuration.settings.offerings, configuration.scanners, strict=True):
         # validated with the scanner's own model, which the settings do not know
-        scanner_class(offering.scanner["type"])(cast("ScannerSettings", settings))
-        for offering, settings in zip(configuration.settings.offerings, configuration.scanners, strict=True)
-    ]
+        scanner = scanner_class(offering.scanner["type"])(cast("ScannerSettings", settings))
+        if offering.components and isinstance(scanner, ReadsWantedLimits):
+            scanner.want_limits({component.source for component in offering.components.values()})
+        scanners.append(scanner)
+    return scanners
 
 
 def make_client(

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import contextvars
 import os
 import pwd
 import signal
@@ -11,6 +12,7 @@ import unicodedata
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -132,6 +134,35 @@ async def for_each(items: Iterable[T], work: Callable[[T], Awaitable[None]], *, 
                 group.create_task(worker())
     except ExceptionGroup as errors:
         raise errors.exceptions[0] from None
+
+
+async def in_daemon_thread(work: Callable[[], T]) -> T:
+    """Do blocking `work` in a thread of its own, whose end the interpreter's exit does not wait for.
+
+    asyncio.to_thread would hold the exit up until a server answers. A cancellation leaves the thread to end by itself;
+    what it then gives goes nowhere. Raises what `work` raises.
+    """
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[T] = loop.create_future()
+    context = contextvars.copy_context()
+
+    def settle(result: Callable[[], None]) -> None:
+        if not future.done():
+            result()
+
+    def run() -> None:
+        result: Callable[[], None]
+        try:
+            value = context.run(work)
+        except BaseException as error:  # noqa: BLE001 - whoever waits gets it
+            result = partial(future.set_exception, error)
+        else:
+            result = partial(future.set_result, value)
+        with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile: nobody waits
+            loop.call_soon_threadsafe(settle, result)
+
+    threading.Thread(target=run, name="in_daemon_thread", daemon=True).start()
+    return await future
 
 
 OWN_VARIABLES = "WALDUR_IMPORT_AGENT"

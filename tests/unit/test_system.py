@@ -1,10 +1,12 @@
 """Waiting, bounded concurrency, and child processes that leave nothing behind."""
 
 import asyncio
+import contextvars
 import os
 import shutil
 import signal
 import sys
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +23,7 @@ from waldur_import_agent.system import (
     ProcessOutputError,
     ProcessTimedOutError,
     for_each,
+    in_daemon_thread,
     run_process,
     unless,
     wait_for_event,
@@ -269,6 +272,67 @@ async def test_first_error_cancels_the_rest() -> None:
     assert error.__suppress_context__
     assert sorted(cancelled) == [0, 2]
     assert begun == [0, 1, 2]
+
+
+# --- in_daemon_thread
+
+
+async def test_work_is_done_in_another_thread() -> None:
+    """The loop goes on meanwhile; what the work gives or raises arrives, and its log lines keep their ids."""
+    go = threading.Event()
+    name = contextvars.ContextVar("name", default="")
+    name.set("round 7")
+
+    def work() -> tuple[bool, bool, str]:
+        arrived = go.wait(LONG)
+        return arrived, threading.current_thread() is threading.main_thread(), name.get()
+
+    task = asyncio.ensure_future(in_daemon_thread(work))
+    await asyncio.sleep(0)
+    go.set()
+    assert await task == (True, False, "round 7")
+
+    def fail() -> None:
+        raise LookupError("of the thread")
+
+    with pytest.raises(LookupError, match="of the thread"):
+        await in_daemon_thread(fail)
+
+
+async def test_a_cancellation_does_not_wait_for_the_thread() -> None:
+    """What the thread gives later goes nowhere, and harms nothing."""
+    go, ended = threading.Event(), threading.Event()
+
+    def work() -> None:
+        go.wait(LONG)
+        ended.set()
+
+    task = asyncio.ensure_future(in_daemon_thread(work))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    go.set()
+    assert await asyncio.to_thread(ended.wait, LONG)
+    await in_daemon_thread(int)  # the loop has taken the late result by now
+
+
+async def test_the_interpreter_does_not_wait_for_the_thread() -> None:
+    """Its exit comes at once, although the thread waits for a server that never answers, and says nothing then."""
+    script = (
+        "import asyncio, threading\n"
+        "from waldur_import_agent.system import in_daemon_thread\n"
+        "async def main():\n"
+        "    task = asyncio.ensure_future(in_daemon_thread(threading.Event().wait))\n"
+        "    await asyncio.sleep(0)\n"
+        "    task.cancel()\n"
+        "    await asyncio.wait({task})\n"
+        "asyncio.run(main())\n"
+    )
+    done = await run_process(
+        [sys.executable, "-c", script], timeout=LONG, output_limit=10_000, environment=dict(os.environ)
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
 
 # --- run_process

@@ -1,10 +1,10 @@
 """What a scanner is, and the errors it may raise."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from types import TracebackType
-from typing import ClassVar, Protocol, Self
+from typing import ClassVar, Protocol, Self, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict
 
@@ -80,4 +80,13 @@ class Scanner(Protocol):
 
     async def scan(self) -> Scan:
         """Read everything once. Raises BackendUnavailableError or BackendMisconfiguredError."""
+        ...
+
+
+@runtime_checkable
+class ReadsWantedLimits(Protocol):
+    """A scanner for which some limits cost requests of their own, and which need not read what nobody uses."""
+
+    def want_limits(self, names: Collection[str]) -> None:
+        """Told before the first scan which limits the offering's components are fed from."""
         ...

@@ -130,7 +130,7 @@ def test_show_of_a_bad_configuration_fails(run: Run, config: Path) -> None:
 
 
 def test_init_writes_the_example_that_check_accepts(run: Run, tmp_path: Path) -> None:
-    """Whatever the umask, owner and group can read it and nobody else; with a token beside it, it is good."""
+    """Whatever the umask, owner and group can read it and nobody else; with its two secrets beside it, it is good."""
     path = tmp_path / "new.yaml"
     before = os.umask(0o077)
     try:
@@ -141,7 +141,8 @@ def test_init_writes_the_example_that_check_accepts(run: Run, tmp_path: Path) ->
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
     assert out.splitlines()[-1] == f"next: waldur-import-agent config check {path}"
     assert path.read_text() == (Path(__file__).parents[3] / "config.example.yaml").read_text()
-    (tmp_path / "token").write_text("x")
+    for name in ("token", "secret"):
+        (tmp_path / name).write_text("x")
     assert run("config", "check", path)[0] == 0
 
 
@@ -170,7 +171,7 @@ def test_scanners_lists_what_is_installed(run: Run) -> None:
     assert code == 0
     errors = {entry["kind"]: entry["error"] for entry in json.loads(out)}
     assert list(errors) == sorted(errors)
-    assert errors.keys() >= {"command", "inventory", "slurm"}
+    assert errors.keys() >= {"command", "inventory", "openstack", "slurm"}
     assert set(errors.values()) == {None}
     assert all(entry["distribution"].startswith("waldur-import-agent ") for entry in json.loads(out))
 
@@ -213,7 +214,7 @@ def test_scanners_schema_is_the_record_forms(run: Run) -> None:
     assert json.loads(out) == json_schema()
 
 
-@pytest.mark.parametrize("scanner", ["slurm", "inventory", "command"])
+@pytest.mark.parametrize("scanner", ["slurm", "inventory", "command", "openstack"])
 def test_init_with_a_scanner_writes_its_settings(run: Run, tmp_path: Path, scanner: str) -> None:
     """One offering with this scanner, whose settings come from its model; `config check` accepts it as it is."""
     path = tmp_path / "config.yaml"

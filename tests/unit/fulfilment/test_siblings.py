@@ -1,6 +1,7 @@
 """Several offerings of one backend: what one has, the other does not offer again."""
 
 import asyncio
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ from support.site import Site
 from waldur_import_agent import app
 from waldur_import_agent.redactor import Redactor
 from waldur_import_agent.sandbox import Offering
+from waldur_import_agent.scanners.openstack import OpenStackScanner
+from waldur_import_agent.settings.load import Configuration
 
 
 @pytest.fixture
@@ -87,6 +90,46 @@ async def test_each_other_offering_costs_two_lists(site: Site, other: Offering) 
     assert site.asked("GET", f"offering_uuid={other.uuid}") == 2
 
 
+def configured(tmp_path: Path, *offerings: dict[str, Any]) -> Configuration:
+    """A configuration with these offerings."""
+    (tmp_path / "token").write_text("x")
+    (tmp_path / "token").chmod(0o600)
+    numbered = [{"uuid": f"{number:032}", **offering} for number, offering in enumerate(offerings)]
+    waldur = {"url": "https://waldur.test", "token_file": "token"}
+    (tmp_path / "config.yaml").write_text(json.dumps({"waldur": waldur, "offerings": numbered}))
+    return app.load(tmp_path / "config.yaml")
+
+
+def test_what_an_openstack_scanner_offers_makes_no_other_backend(tmp_path: Path) -> None:
+    """One cloud, whose projects and servers are offered in parts; another cloud."""
+    cloud: dict[str, Any] = {"type": "openstack", "cloud": "a"}
+    scanners = [
+        cloud,
+        cloud | {"kinds": ["server"], "quotas": [], "select": {"used": True}},
+        cloud | {"cloud": "b"},
+    ]
+    configuration = configured(tmp_path, *({"scanner": scanner} for scanner in scanners))
+    assert [app.same_backend(configuration, position) for position in range(3)] == [[1], [0], []]
+
+
+def test_a_scanner_is_told_which_limits_are_wanted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the offering has components: without any, nobody can know."""
+    told: list[set[str]] = []
+    monkeypatch.setattr(OpenStackScanner, "want_limits", lambda self, names: told.append(set(names)))
+    components = {"cores": {"from": "compute.cores"}, "ram": {"from": "compute.ram"}}
+    openstack = {"type": "openstack", "cloud": "a"}
+    slurm = {"type": "slurm"}
+    app.make_scanners(
+        configured(
+            tmp_path,
+            {"scanner": openstack, "components": components},
+            {"scanner": openstack},
+            {"scanner": slurm, "components": components},
+        )
+    )
+    assert told == [{"compute.cores", "compute.ram"}]
+
+
 def test_which_offerings_look_at_the_same_backend(tmp_path: Path) -> None:
     """The same scanner with the same settings, apart from those that choose among accounts."""
     slurm: dict[str, Any] = {"type": "slurm", "cluster": "a"}
@@ -97,15 +140,7 @@ def test_which_offerings_look_at_the_same_backend(tmp_path: Path) -> None:
         {"type": "inventory", "path": "inventory.jsonl"},
         slurm | {"accounts": {"include": [{"name": "^x"}]}, "timeout": "2m"},
     ]
-    (tmp_path / "token").write_text("x")
-    (tmp_path / "token").chmod(0o600)
-    offerings = "\n".join(
-        f"  - {{uuid: '{number:032}', scanner: {scanner}}}" for number, scanner in enumerate(scanners)
-    )
-    (tmp_path / "config.yaml").write_text(
-        f"waldur: {{url: 'https://waldur.test', token_file: token}}\nofferings:\n{offerings}\n"
-    )
-    configuration = app.load(tmp_path / "config.yaml")
+    configuration = configured(tmp_path, *({"scanner": scanner} for scanner in scanners))
     assert [app.same_backend(configuration, position) for position in range(5)] == [[1, 4], [0, 4], [], [], [0, 1]]
 
 

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from waldur_import_agent.scanners.command import CommandSettings
 from waldur_import_agent.scanners.inventory import InventorySettings
+from waldur_import_agent.scanners.openstack import OpenStackScanner
 from waldur_import_agent.scanners.registry import available, settings_model
 from waldur_import_agent.scanners.slurm import SlurmScanner
 from waldur_import_agent.settings.load import Configuration, load_configuration
@@ -19,7 +20,13 @@ from waldur_import_agent.settings.models import Settings
 from waldur_import_agent.settings.shape import alternatives, beneath
 
 EXAMPLE = Path(__file__).parents[3] / "config.example.yaml"
-MODELS: tuple[type[BaseModel], ...] = (Settings, SlurmScanner.settings_model, InventorySettings, CommandSettings)
+MODELS: tuple[type[BaseModel], ...] = (
+    Settings,
+    SlurmScanner.settings_model,
+    InventorySettings,
+    CommandSettings,
+    OpenStackScanner.settings_model,
+)
 
 
 def is_model(part: Any) -> bool:
@@ -33,9 +40,10 @@ def uncommented() -> str:
 
 
 def load(text: str, directory: Path) -> Configuration:
-    """The configuration that a text gives in a directory that has the token."""
-    (directory / "token").write_text("x")
-    (directory / "token").chmod(0o600)
+    """The configuration that a text gives in a directory that has the token and the secret of the openstack scanner."""
+    for name in ("token", "secret"):
+        (directory / name).write_text("x")
+        (directory / name).chmod(0o600)
     (directory / "config.yaml").write_text(text)
     return load_configuration(directory / "config.yaml", settings_model, {})
 
@@ -74,12 +82,13 @@ def reachable(model: type[BaseModel]) -> set[type[BaseModel]]:
 
 
 def test_the_example_is_valid(tmp_path: Path) -> None:
-    """As it is written, with nothing but the token's file beside it."""
+    """As it is written, with nothing but the files of the token and of a secret beside it."""
     configuration = load(EXAMPLE.read_text(), tmp_path)
     assert [offering.scanner["type"] for offering in configuration.settings.offerings] == [
         "slurm",
         "inventory",
         "command",
+        "openstack",
     ]
 
 

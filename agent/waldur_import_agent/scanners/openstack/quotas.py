@@ -1,0 +1,170 @@
+"""Quotas as limits. Nova and Cinder have no bulk read; Neutron has one, of the projects with a quota of their own.
+
+-1 is unlimited, which Waldur has no number for: such a limit is None. What a service does not answer is no limit.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from waldur_import_agent.records import Limit
+from waldur_import_agent.scanners.base import BackendMisconfiguredError, BackendUnavailableError
+from waldur_import_agent.scanners.openstack.cloud import Access, Region
+from waldur_import_agent.scanners.openstack.failures import SERVICES, RefusedError, not_its_own
+from waldur_import_agent.scanners.openstack.settings import OpenStackSettings, QuotaService
+from waldur_import_agent.system import for_each
+
+UNLIMITED = -1
+MICROVERSIONS = {"compute": "2.69", "volume": None}
+"""Nova's 2.69 (Stein) leaves out what it only repeats from others: floating IPs, security groups."""
+EXPECTED = {
+    "compute": frozenset({"cores", "instances", "ram"}),
+    "volume": frozenset({"gigabytes", "volumes"}),
+    "network": frozenset({"network", "port"}),
+}
+"""What a quota of the service always has: an answer without them is another one's."""
+NOT_LIMITS = frozenset({"id", "project_id", "tenant_id"})
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """What one service grants to a project, and what of it could not be read."""
+
+    limits: Mapping[str, Limit]
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Quotas:
+    """The quotas of one region by service and project.
+
+    `gone` are projects that were deleted meanwhile, `own` those whose quota is not the default, `rows` those that have
+    a quota of their own in Neutron, known to Keystone or not.
+    """
+
+    by_service: dict[QuotaService, dict[str, Quota]] = field(default_factory=dict)
+    gone: set[str] = field(default_factory=set)
+    own: set[str] = field(default_factory=set)
+    rows: frozenset[str] = frozenset()
+
+
+async def read_quotas(
+    region: Region,
+    services: Sequence[QuotaService],
+    projects: Sequence[str],
+    access: Access,
+    settings: OpenStackSettings,
+) -> Quotas:
+    """The quotas of `projects` (their IDs) in `services`. Raises BackendError: a quota is read, or nothing is."""
+    quotas = Quotas()
+    if not projects:
+        return quotas
+    for service in services:
+        if service == "network":
+            found = await _network(region, projects, access, settings, quotas)
+        else:
+            found = await _one_by_one(region, service, projects, settings, quotas)
+        quotas.by_service[service] = found
+    return quotas
+
+
+async def read_quota(region: Region, service: QuotaService, project: str, suffix: str = "") -> Quota:
+    """One project's quota in Nova or Cinder. Raises BackendError."""
+    what = f"the quota of project {project}"
+    path = f"/os-quota-sets/{project}{suffix}"
+    body = await region.get(service, path, what, microversion=MICROVERSIONS[service])
+    row = body.get("quota_set")
+    if not isinstance(row, dict) or row.get("id") != project:
+        raise not_its_own(service, what, "no quota_set of this project")
+    return _quota(service, what, row)
+
+
+async def _one_by_one(
+    region: Region, service: QuotaService, projects: Sequence[str], settings: OpenStackSettings, quotas: Quotas
+) -> dict[str, Quota]:
+    found: dict[str, Quota] = {}
+
+    async def one(project: str) -> None:
+        try:
+            found[project] = await read_quota(region, service, project)
+        except RefusedError as error:
+            if error.status not in {400, 404}:
+                raise
+            await _confirm_gone(region, service, project)
+            quotas.gone.add(project)
+
+    # the first alone: what is refused for one is refused for all, and it finds the service's address for them
+    await one(projects[0])
+    await for_each(projects[1:], one, in_flight=settings.in_flight)
+    if settings.select.used:
+        default = await read_quota(region, service, projects[0], "/defaults")
+        quotas.own |= {project for project, quota in found.items() if quota.limits != default.limits}
+    return found
+
+
+async def _confirm_gone(region: Region, service: str, project: str) -> None:
+    """Nova says that there is no such project; raise unless Keystone says so too."""
+    try:
+        await region.get("identity", f"/projects/{project}", f"project {project}")
+    except RefusedError as error:
+        if error.status == 404:  # noqa: PLR2004
+            return
+        raise
+    raise BackendUnavailableError(
+        f"{SERVICES[service]} does not know the project {project}, and Keystone does",
+        remedy=f"Look whether {SERVICES[service]} asks the same Keystone",
+    )
+
+
+async def _network(
+    region: Region, projects: Sequence[str], access: Access, settings: OpenStackSettings, quotas: Quotas
+) -> dict[str, Quota]:
+    """Neutron's list has who has a quota of his own; for all others the default holds."""
+    if settings.scope == "project":
+        what = "the project's own quota"
+        body = await region.get("network", f"/quotas/{projects[0]}", what)
+        return {projects[0]: _quota("network", what, body.get("quota"))}
+    what = "the list of quotas"
+    body = await region.get("network", "/quotas", what)
+    rows = body.get("quotas")
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise not_its_own("network", what, "no list of quotas")
+    found = {str(row.get("project_id") or row.get("tenant_id")): _quota("network", what, row) for row in rows}
+    refuse_own_rows(found, access)
+    body = await region.get("network", f"/quotas/{access.project_id or projects[0]}/default", "the default quota")
+    default = _quota("network", "the default quota", body.get("quota"))
+    quotas.own |= found.keys() & set(projects)
+    quotas.rows = frozenset(found)
+    return {project: found.get(project, default) for project in projects}
+
+
+def refuse_own_rows(projects: Mapping[str, Quota], access: Access) -> None:
+    """Raise BackendMisconfiguredError where Neutron may be showing the credential its own quota only.
+
+    With `get_quota` opened by policy and `context_with_global_access` not, the list is cut and every other project
+    seems to have the default.
+    """
+    if access.is_admin or projects.keys() - {access.project_id}:
+        return
+    raise BackendMisconfiguredError(
+        "Neutron shows no quota of another project, and the credential has not the role admin: it cannot be told "
+        "whether there is none",
+        remedy="Open context_with_global_access to its role in Neutron's policy, or set any project's quota once, or "
+        "take network out of `quotas`",
+    )
+
+
+def _quota(service: str, what: str, row: Any) -> Quota:
+    """A quota from its JSON. Raises BackendUnavailableError for an object that is none."""
+    if not isinstance(row, dict) or not row.keys() >= EXPECTED[service]:
+        raise not_its_own(service, what, "a quota without its usual limits")
+    limits: dict[str, Limit] = {}
+    problems: list[str] = []
+    for name, value in row.items():
+        if name in NOT_LIMITS:
+            continue
+        if isinstance(value, int) and not isinstance(value, bool) and value >= UNLIMITED:
+            limits[name] = None if value == UNLIMITED else value
+        else:
+            problems.append(f"limit {service}.{name} unreadable: {value!r}")
+    return Quota(limits, tuple(problems))
