@@ -475,7 +475,7 @@ def test_looking_into_a_journal_changes_nothing(directory: Path, journal: Journa
 
 def test_looking_for_a_journal_makes_none(directory: Path) -> None:
     """Where there is none, that is told with the reason, and the directory is not made."""
-    with pytest.raises(StateError, match="there is no journal in .*The agent has not run yet"):
+    with pytest.raises(StateError, match=r"there is no journal in .*The agent has not run yet"):
         Journal.open_to_read(directory)
     assert not directory.exists()
 

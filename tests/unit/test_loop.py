@@ -254,8 +254,8 @@ async def test_an_observer_is_told_when_the_next_poll_is_due(site: Site) -> None
     noting = Noting()
     site.sandbox.faults.append(Fault(requests_to("GET", "state=Sent"), Answer(503), times=3))
     async with site.agent() as answerer:
-        answerer = dataclasses.replace(answerer, observer=noting)
-        await run_until(answerer, site, lambda: "nothing to do" in noting.told and noting.told[-1] == "resting", 0.02)
+        watched = dataclasses.replace(answerer, observer=noting)
+        await run_until(watched, site, lambda: "nothing to do" in noting.told and noting.told[-1] == "resting", 0.02)
     assert noting.told[:4] == ["looking", "waiting", "resting", "looking"]
     assert all(seconds >= 0.02 for seconds in noting.rests)
     assert noting.rests[-1] == 0.02
@@ -270,8 +270,8 @@ async def test_an_observer_is_told_of_a_bug(site: Site, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(Answerer, "answer", broken)
     async with site.agent() as answerer:
-        answerer = dataclasses.replace(answerer, observer=noting)
-        await run_until(answerer, site, lambda: "resting" in noting.told)
+        watched = dataclasses.replace(answerer, observer=noting)
+        await run_until(watched, site, lambda: "resting" in noting.told)
     assert noting.told == ["looking", "not possible", "resting"]
     assert (noting.ends[0].ready, noting.ends[0].reason) == (False, "surprise")
 

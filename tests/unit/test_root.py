@@ -1,5 +1,6 @@
 """Started as root by mistake: what root would write, the agent's own user could not replace."""
 
+import asyncio
 import os
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from waldur_import_agent import app
 from waldur_import_agent.errors import ExitCode, StateError
+from waldur_import_agent.redactor import Redactor
 
 NOBODY = 65534
 
@@ -33,6 +35,30 @@ def test_root_is_refused_with_the_line_to_use(state: Path, monkeypatch: pytest.M
     assert str(caught.value).endswith(
         "sudo -u slurm-import /usr/local/bin/waldur-import-agent run --config 'a file.yaml'"
     )
+
+
+def names(directory: Path) -> set[str]:
+    """What is in a directory."""
+    return {path.name for path in directory.iterdir()}
+
+
+async def test_it_is_looked_at_first(state: Path, tmp_path: Path) -> None:
+    """Nothing is locked, opened or asked before."""
+    (tmp_path / "token").write_text("x" * 40)
+    (tmp_path / "inventory.jsonl").write_text("")
+    config = tmp_path / "config.yaml"
+    config.write_text(
+        "waldur: {url: 'https://waldur.invalid/', token_file: token}\n"
+        "state_dir: state\n"
+        "lock_dir: lock\n"
+        "offerings: [{uuid: 0123456789abcdef0123456789abcdef, scanner: {type: inventory, path: inventory.jsonl}}]\n"
+    )
+    around = app.Surroundings(stop=asyncio.Event(), redact=Redactor())
+    with pytest.raises(StateError, match="sudo -u"):
+        async with app.open_answerers(app.load(config), around):
+            pass
+    assert names(state) == set()
+    assert "lock" not in names(tmp_path)
 
 
 def test_a_user_without_a_name_is_a_number(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -159,5 +159,5 @@ def test_an_address_to_listen_on(address: str) -> None:
 @pytest.mark.parametrize("address", ["9464", ":9464", "localhost", "localhost:x", "localhost:99999", "a@b:1", "h:1/x"])
 def test_what_is_no_address_to_listen_on(address: str) -> None:
     """Told with an example."""
-    with pytest.raises(ValidationError, match="HOST:PORT, like 127.0.0.1:9464"):
+    with pytest.raises(ValidationError, match=r"HOST:PORT, like 127\.0\.0\.1:9464"):
         Metrics.model_validate({"listen": address})
