@@ -1,7 +1,9 @@
 """Logs on stderr, without secrets."""
 
+import json
 import logging
 import os
+import re
 import sys
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
@@ -23,16 +25,26 @@ PRIORITIES = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2}
 """sd-daemon(3): the journal takes a line's priority from its beginning."""
 
 
-def _logfmt(logger: Any, name: str, event: MutableMapping[str, Any]) -> str:
-    """`<6>event="round finished" reported=3`: the time is the journal's."""
-    event.pop("timestamp", None)
+WORD = re.compile(r"[\w.,:;/@%+~\[\]{}()<>'*!?&#|^$-]+", re.ASCII)
+"""A value that logfmt need not quote."""
+
+
+def _logfmt(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> str:
+    """`<6>event="round finished" level=info reported=3`: the time is the journal's.
+
+    Values are quoted as in JSON, a form in which the redactor finds secrets; structlog's LogfmtRenderer mixes forms.
+    """
     priority = PRIORITIES.get(str(event.get("level")), PRIORITIES["info"])
+    in_order = {name: event[name] for name in ("event", "level") if name in event} | dict(event)
+    in_order.pop("timestamp", None)
     # a blank in a key would end it
-    words = {key.replace(" ", "_"): value for key, value in event.items()}
-    return f"<{priority}>{_LOGFMT(logger, name, words)}"
+    words = [f"{key.replace(' ', '_')}={_logfmt_value(value)}" for key, value in in_order.items()]
+    return f"<{priority}>{' '.join(words)}"
 
 
-_LOGFMT = structlog.processors.LogfmtRenderer(key_order=["event", "level"], drop_missing=True, bool_as_flag=False)
+def _logfmt_value(value: Any) -> str:
+    text = json.dumps(value) if isinstance(value, bool | None) else str(value)
+    return text if WORD.fullmatch(text) else json.dumps(text, ensure_ascii=False)
 
 
 class _RedactingFormatter(structlog.stdlib.ProcessorFormatter):

@@ -60,6 +60,8 @@ class Station:
     url: str
     gate: Gate
     limit: float = LIMIT
+    environment: dict[str, str] = field(default_factory=dict)
+    """Variables of the command, beside those of the tests."""
 
     @property
     def config(self) -> Path:
@@ -116,7 +118,7 @@ class Station:
             stdin=stdin,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
-            env={**os.environ, "WALDUR_IMPORT_AGENT_CONFIG": str(self.config)},
+            env={**os.environ, "WALDUR_IMPORT_AGENT_CONFIG": str(self.config), **self.environment},
             cwd=self.directory,
         )
 

@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import logging
+import os
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -16,11 +17,11 @@ import structlog
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from waldur_import_agent.log import bind, configure_logging, get_logger
+from waldur_import_agent.log import bind, binding, bound, configure_logging, get_logger
 from waldur_import_agent.redactor import Redactor
 
 SECRET = "sesame-open-up"
-QUIET = ("httpx", "httpcore", "apscheduler", "asyncio", "uvicorn")
+QUIET = ("httpx", "httpcore", "apscheduler", "asyncio", "uvicorn", "openstack", "keystoneauth", "urllib3")
 
 
 class Screen(io.StringIO):
@@ -201,7 +202,7 @@ def fail_with_secrets() -> None:
         raise ValueError(f"bad {SECRET} of {len(unregistered)}") from error
 
 
-@pytest.mark.parametrize("form", ["console", "json"])
+@pytest.mark.parametrize("form", ["console", "json", "logfmt"])
 def test_secrets_do_not_reach_the_log(screen: Screen, redact: Redactor, form: str) -> None:
     """Not in the event, not in a value, not in an exception or its cause, not from a library, not bound to the task."""
     screen.configure(redact, form=form)
@@ -219,7 +220,7 @@ def test_secrets_do_not_reach_the_log(screen: Screen, redact: Redactor, form: st
     assert "'header': '[secret]'" in written
 
 
-@pytest.mark.parametrize("form", ["console", "json"])
+@pytest.mark.parametrize("form", ["console", "json", "logfmt"])
 def test_traceback_has_no_local_variables(screen: Screen, redact: Redactor, form: str) -> None:
     """The richer forms of tracebacks print local variables, and an unregistered secret may be one."""
     screen.terminal = True
@@ -254,6 +255,94 @@ def test_json_line_in_full(screen: Screen, redact: Redactor) -> None:
     (line,) = screen.lines
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z", line.pop("timestamp"))
     assert line == {"event": "record refused", "backend_id": "acct1", "path": "/etc", "level": "warning"}
+
+
+def test_logfmt_line(screen: Screen, redact: Redactor) -> None:
+    """For the journal: one line with its priority, no time (the journal has it), keys without blanks, text quoted."""
+    screen.configure(redact, form="logfmt")
+    bind({"offering": "o1"})
+    get_logger().info("round finished", reported=3, once=True, none=None, **{"held back": 1}, text='a "b"\n c')
+    assert screen.getvalue() == (
+        '<6>event="round finished" level=info reported=3 once=true none=null held_back=1 '
+        'text="a \\"b\\"\\n c" offering=o1\n'
+    )
+
+
+@pytest.mark.parametrize(
+    ("level", "priority"), [("debug", 7), ("info", 6), ("warning", 4), ("error", 3), ("critical", 2)]
+)
+def test_priority_in_the_journal(screen: Screen, redact: Redactor, level: str, priority: int) -> None:
+    """The numbers of syslog(3), also for libraries."""
+    screen.configure(redact, form="logfmt", level="debug")
+    getattr(get_logger(), level)("x")
+    getattr(logging.getLogger("library"), level)("y")
+    assert [line[:3] for line in screen.getvalue().splitlines()] == [f"<{priority}>"] * 2
+
+
+def test_a_traceback_is_one_line_in_the_journal(screen: Screen, redact: Redactor) -> None:
+    """Each line would be an entry of its own there, without its priority."""
+    screen.configure(redact, form="logfmt")
+    try:
+        fail_with_secrets()
+    except ValueError:
+        get_logger().exception("failed")
+    assert len(screen.getvalue().splitlines()) == 1
+    assert "ValueError: bad [secret] of 14" in screen.getvalue()
+
+
+@settings(deadline=None, max_examples=30)
+@given(secret=secrets.filter(lambda text: text not in "[secret]"))
+@example(secret="""a"b'c\\d/e f+ü\n""")
+def test_no_secret_can_be_read_out_of_a_logfmt_line(secret: str) -> None:
+    """Whatever characters it has, and however they are quoted there."""
+    redactor = Redactor()
+    redactor.add(secret)
+    with pytest.MonkeyPatch.context() as patch:
+        screen = Screen(patch)
+        screen.configure(redactor, form="logfmt")
+        get_logger().info(f"<{secret}>", body=f"<{secret}> and more")
+    assert "[secret]" in screen.getvalue()
+    body = screen.getvalue().partition("body=")[2]
+    assert json.loads(body) == "<[secret]> and more"
+
+
+class Journal(io.StringIO):
+    """A standard error output with a descriptor."""
+
+    def __init__(self, descriptor: int) -> None:
+        super().__init__()
+        self._descriptor = descriptor
+
+    def fileno(self) -> int:
+        """The descriptor."""
+        return self._descriptor
+
+
+@pytest.mark.parametrize(("shift", "is_logfmt"), [(0, True), (1, False)])
+def test_the_journal_is_known_by_its_socket(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, redact: Redactor, shift: int, is_logfmt: bool
+) -> None:
+    """$JOURNAL_STREAM names the device and inode of stderr; a redirected stderr is another file, and gets JSON."""
+    with (tmp_path / "stream").open("w") as stream:
+        there = os.fstat(stream.fileno())
+        monkeypatch.setenv("JOURNAL_STREAM", f"{there.st_dev}:{there.st_ino + shift}")
+        journal = Journal(stream.fileno())
+        monkeypatch.setattr(sys, "stderr", journal)
+        configure_logging(redact)
+        get_logger().info("record created")
+    assert journal.getvalue().startswith("<6>") is is_logfmt
+    assert journal.getvalue().startswith("{") is not is_logfmt
+
+
+def test_ids_of_a_block(screen: Screen, redact: Redactor) -> None:
+    """They stand on the block's lines, and what was there before is back afterwards."""
+    screen.configure(redact, form="json")
+    bind({"offering": "o1", "request": "q0"})
+    with binding(request="q1"):
+        get_logger().info("inside")
+        assert (bound("request"), bound("offering"), bound("run")) == ("q1", "o1", None)
+    get_logger().info("outside")
+    assert [line["request"] for line in screen.lines] == ["q1", "q0"]
 
 
 def test_console_line(screen: Screen, redact: Redactor) -> None:

@@ -1,6 +1,7 @@
 """The daemon's loop and the single run."""
 
 import asyncio
+import dataclasses
 import signal
 from collections.abc import Callable
 from contextlib import suppress
@@ -9,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from support.site import Site
-from waldur_import_agent.fulfilment import Answerer, Ending
+from waldur_import_agent.fulfilment import Answerer, Ending, RoundReport
+from waldur_import_agent.health.observer import Ended, Observer
+from waldur_import_agent.log import bound
 from waldur_import_agent.loop import BACKOFF_MAX, Loop, answer_all_once, answer_once, backoff, stop_on_signals
 from waldur_import_agent.sandbox import Answer, Fault, requests_to
 from waldur_import_agent.waldur.errors import WaldurRefusedError
@@ -166,3 +169,124 @@ async def test_grace_time_abandons_by_itself() -> None:
         signal.raise_signal(signal.SIGTERM)
         await until(lambda: bool(abandoned))
     assert stop.is_set()
+
+
+class Noting(Observer):
+    """An observer that notes what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+        self.ends: list[Ended] = []
+        self.rests: list[float] = []
+
+    def looking(self) -> None:
+        """A poll begins."""
+        self.told.append("looking")
+
+    def looked(self, sent: int, resumed: int) -> None:
+        """Waldur has answered."""
+        self.told.append(f"looked {sent} {resumed}")
+
+    def ended(self, ended: Ended) -> None:
+        """The poll has ended."""
+        self.told.append(ended.outcome)
+        self.ends.append(ended)
+
+    def resting(self, seconds: float) -> None:
+        """The next poll is due."""
+        self.told.append("resting")
+        self.rests.append(seconds)
+
+
+async def observed(site: Site) -> tuple[Noting, list[RoundReport]]:
+    """A single run, and what was told of it."""
+    noting = Noting()
+    async with site.agent() as answerer:
+        reports = await answer_once(dataclasses.replace(answerer, observer=noting), site.stop)
+    return noting, reports
+
+
+async def test_an_observer_is_told_of_each_round(site: Site) -> None:
+    """A poll begins, Waldur answers, it ends: with the request, and then with nothing."""
+    site.finds("hpc_one")
+    request = site.ask()
+    noting, (report, _) = await observed(site)
+    assert noting.told == ["looking", "looked 1 0", "done", "looking", "looked 0 0", "nothing to do"]
+    ended = noting.ends[0]
+    assert (ended.run, ended.requests, ended.ready) == (report.run, (request.uuid,), True)
+    assert (ended.counts, ended.seconds) == (report.counts, (report.finished - report.started).total_seconds())
+
+
+async def test_an_observer_is_told_what_was_taken_up_again(site: Site) -> None:
+    """A request of an earlier round, which Waldur's outage had cut off, is no new one."""
+    site.sandbox.faults.append(Fault(requests_to("GET", "/api/projects/"), Answer(503)))
+    site.ask()
+    first, _ = await observed(site)
+    assert (first.told[-1], first.ends[-1].ready) == ("waiting", False)
+    assert "503" in first.ends[-1].reason
+    site.sandbox.faults.clear()
+    second, _ = await observed(site)
+    assert second.told[:3] == ["looking", "looked 0 1", "done"]
+
+
+async def test_an_observer_is_told_of_an_impossible_round(site: Site) -> None:
+    """Not ready, with the reason and without the secrets in it."""
+    site.sandbox.faults.append(Fault(requests_to("GET", "state=Sent"), Answer(403, {"detail": "No secret-word."})))
+    site.redact.add("secret-word")
+    noting, _ = await observed(site)
+    assert noting.told == ["looking", "not possible"]
+    assert noting.ends[0].ready is False
+    assert "No [secret]" in noting.ends[0].reason
+
+
+async def test_an_observer_is_told_of_a_stop(site: Site) -> None:
+    """Which says nothing of Waldur, although it came while Waldur was away."""
+    site.sandbox.faults.append(Fault(requests_to("GET", "/api/"), Answer(503)))
+    site.stop.set()
+    async with site.agent() as answerer:
+        report = await answerer.answer()
+    ended = report.ended(site.redact)
+    assert (ended.outcome, ended.ready, ended.reason) == ("waiting", None, "")
+
+
+async def test_an_observer_is_told_when_the_next_poll_is_due(site: Site) -> None:
+    """After the interval; after a failure not before it."""
+    noting = Noting()
+    site.sandbox.faults.append(Fault(requests_to("GET", "state=Sent"), Answer(503), times=3))
+    async with site.agent() as answerer:
+        watched = dataclasses.replace(answerer, observer=noting)
+        await run_until(watched, site, lambda: "nothing to do" in noting.told and noting.told[-1] == "resting", 0.02)
+    assert noting.told[:4] == ["looking", "waiting", "resting", "looking"]
+    assert all(seconds >= 0.02 for seconds in noting.rests)
+    assert noting.rests[-1] == 0.02
+
+
+async def test_an_observer_is_told_of_a_bug(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The daemon goes on, not ready, and the log has the traceback."""
+    noting = Noting()
+
+    async def broken(self: Answerer) -> object:
+        raise RuntimeError("surprise")
+
+    monkeypatch.setattr(Answerer, "answer", broken)
+    async with site.agent() as answerer:
+        watched = dataclasses.replace(answerer, observer=noting)
+        await run_until(watched, site, lambda: "resting" in noting.told)
+    assert noting.told == ["looking", "not possible", "resting"]
+    assert (noting.ends[0].ready, noting.ends[0].reason) == (False, "surprise")
+
+
+async def test_ids_stand_on_the_lines_of_a_round(site: Site, caplog: pytest.LogCaptureFixture) -> None:
+    """Run and request, bound to what is logged while they are worked on."""
+    seen = []
+
+    def note(method: str, path: str) -> bool:
+        seen.append((path, bound("run"), bound("request")))
+        return False
+
+    site.sandbox.faults.append(Fault(note))
+    request = site.ask()
+    _, (report, _) = await observed(site)
+    inside = [ids for path, *ids in seen if "start_processing" in path or "set_done" in path]
+    assert inside == [[report.run, request.uuid]] * 2
+    assert {request for path, _, request in seen if path.startswith("/api/projects/")} == {None}

@@ -6,6 +6,9 @@ from collections.abc import MutableMapping
 
 from waldur_import_agent.log import get_logger
 
+PATIENCE = 2.0
+"""Seconds to wait where the service manager's queue is full: a READY that is lost would never be sent again."""
+
 
 class Notifier:
     """Tells the service manager, where there is one.
@@ -29,7 +32,8 @@ class Notifier:
             return
         address = "\0" + self._address[1:] if self._address.startswith("@") else self._address
         try:
-            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as connection:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as connection:
+                connection.settimeout(PATIENCE)
                 connection.connect(address)
                 connection.send("\n".join(assignments).encode())
         except OSError as error:

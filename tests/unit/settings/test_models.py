@@ -6,6 +6,7 @@ from pydantic import ValidationError
 from waldur_import_agent.settings.models import (
     ComponentMapping,
     Effort,
+    Metrics,
     OfferingSettings,
     Record,
     Retry,
@@ -147,3 +148,16 @@ def test_an_instance_is_a_short_plain_name(instance: str) -> None:
                 "instance": instance,
             }
         )
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:9464", "localhost:0", "[::1]:9464", "metrics.example.com:80"])
+def test_an_address_to_listen_on(address: str) -> None:
+    """A host and a port, as written."""
+    assert Metrics.model_validate({"listen": address}).listen == address
+
+
+@pytest.mark.parametrize("address", ["9464", ":9464", "localhost", "localhost:x", "localhost:99999", "a@b:1", "h:1/x"])
+def test_what_is_no_address_to_listen_on(address: str) -> None:
+    """Told with an example."""
+    with pytest.raises(ValidationError, match=r"HOST:PORT, like 127\.0\.0\.1:9464"):
+        Metrics.model_validate({"listen": address})

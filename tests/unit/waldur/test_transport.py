@@ -13,12 +13,14 @@ from pydantic import SecretStr
 from unit.waldur.scripted import ScriptedWaldur
 from waldur_import_agent import __version__
 from waldur_import_agent.errors import ConfigurationError
+from waldur_import_agent.settings.models import Waldur
 from waldur_import_agent.waldur.auth import TokenSource
 from waldur_import_agent.waldur.client import WaldurClient
 from waldur_import_agent.waldur.errors import (
     ReadOnlyError,
     WaldurGoneError,
     WaldurNotAuthenticatedError,
+    WaldurUnavailableError,
     WaldurUndecodableError,
 )
 from waldur_import_agent.waldur.transport import WaldurTransport
@@ -286,3 +288,31 @@ def test_a_proxy_of_no_use_is_an_error_of_the_configuration(
     monkeypatch.setenv("ALL_PROXY", proxy)
     with pytest.raises(ConfigurationError, match=rf"the proxy in the environment .* cannot be used: {reason}"):
         WaldurClient.from_settings(waldur.settings())
+
+
+async def test_each_exchange_is_told() -> None:
+    """With its status, or none where no answer came, and how long it took; also those that failed."""
+    told: list[tuple[str, str, int | None]] = []
+
+    def note(method: str, path: str, status: int | None, seconds: float) -> None:
+        assert seconds >= 0
+        told.append((method, path, status))
+
+    answers = iter([httpx.Response(200, json=[]), httpx.Response(503), httpx.ConnectError("away")])
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        answer = next(answers)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    settings = Waldur.model_validate({"url": "https://waldur.test", "token": "x" * 40})
+    transport = WaldurTransport(
+        settings, TokenSource(None, settings.token), transport=httpx.MockTransport(handle), on_exchange=note
+    )
+    await transport.request("GET", "/projects/")
+    for _ in range(2):
+        with pytest.raises(WaldurUnavailableError):
+            await transport.request("GET", "/projects/")
+    await transport.aclose()
+    assert told == [("GET", "/api/projects/", status) for status in (200, 503, None)]

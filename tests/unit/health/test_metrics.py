@@ -1,0 +1,131 @@
+"""Metrics: each that the documentation names, what it counts, and no UUID in a label."""
+
+import uuid
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from unit.health.conftest import ended
+from waldur_import_agent.health.metrics import Metrics, verb
+from waldur_import_agent.health.observer import SCANNING, Observer
+
+LABELS = {"offering": "2", "scanner": "slurm"}
+
+
+class Measured:
+    """The metrics of one offering, with a clock that only tests move."""
+
+    def __init__(self) -> None:
+        self.time = 0.0
+        self.metrics = Metrics()
+        self.offering: Observer = self.metrics.of(2, "slurm", lambda: self.time)
+
+    def value(self, name: str, **labels: str) -> float | None:
+        """The value of a sample, or None where there is none."""
+        text = self.metrics.text()[1].decode()
+        for family in text_string_to_metric_families(text):
+            for sample in family.samples:
+                if sample.name == f"waldur_import_agent_{name}" and sample.labels == labels:
+                    return sample.value
+        return None
+
+
+@pytest.fixture
+def measured() -> Measured:
+    """The metrics of an offering."""
+    return Measured()
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "word"),
+    [
+        ("GET", "/api/backend-resource-requests/", "read"),
+        ("HEAD", "/api/", "read"),
+        ("POST", "/api/backend-resources/", "create"),
+        ("DELETE", "/api/backend-resources/0ff0/", "delete"),
+        ("POST", "/api/backend-resource-requests/0ff0/start_processing/", "start_processing"),
+        ("POST", "/api/backend-resource-requests/0ff0/set_done/", "set_done"),
+        ("POST", "/api/backend-resource-requests/0ff0/set_erred/", "set_erred"),
+        ("PATCH", "/api/x/", "patch"),
+    ],
+)
+def test_verbs(method: str, path: str, word: str) -> None:
+    """What a call is for, in as few words as there are kinds of calls."""
+    assert verb(method, path) == word
+
+
+def test_requests_to_waldur(measured: Measured) -> None:
+    """By verb and status, with how long they took; `none` is no answer."""
+    measured.metrics.exchanged("GET", "/api/projects/", 200, 0.25)
+    measured.metrics.exchanged("GET", "/api/projects/", 200, 0.5)
+    measured.metrics.exchanged("GET", "/api/projects/", None, 10.0)
+    name = "waldur_request_duration_seconds"
+    assert measured.value(f"{name}_count", verb="read", status="200") == 2
+    assert measured.value(f"{name}_sum", verb="read", status="200") == 0.75
+    assert measured.value(f"{name}_count", verb="read", status="none") == 1
+
+
+def test_rounds_and_records(measured: Measured) -> None:
+    """Rounds by outcome with their duration, records by action; a poll without requests is no round."""
+    measured.offering.ended(ended())
+    measured.offering.ended(
+        ended("erred", requests=("q1",), seconds=3, counts={"reported": 4, "removed as surplus": 1, "skipped": 0})
+    )
+    assert measured.value("round_duration_seconds_count", **LABELS, outcome="nothing to do") is None
+    assert measured.value("round_duration_seconds_count", **LABELS, outcome="erred") == 1
+    assert measured.value("round_duration_seconds_sum", **LABELS, outcome="erred") == 3
+    assert measured.value("records_total", **LABELS, action="reported") == 4
+    assert measured.value("records_total", **LABELS, action="removed_as_surplus") == 1
+    assert measured.value("records_total", **LABELS, action="skipped") == 0
+
+
+def test_scans(measured: Measured) -> None:
+    """How long a scan took, once it has ended; one that failed is none."""
+    measured.offering.progress(SCANNING, 0, 0)
+    measured.time += 7
+    measured.offering.progress("reading Waldur", 0, 0)
+    measured.time += 9
+    measured.offering.progress("reporting", 0, 0)
+    assert measured.value("scan_duration_seconds_sum", **LABELS) == 7
+    measured.offering.progress(SCANNING, 0, 0)
+    measured.offering.ended(ended("erred", requests=("q1",)))
+    measured.offering.progress("reporting", 0, 0)
+    assert measured.value("scan_duration_seconds_count", **LABELS) == 1
+
+
+def test_polls(measured: Measured) -> None:
+    """Last attempt, last success, what waits, what was taken up again, and readiness."""
+    assert measured.value("requests_rescued_total", **LABELS) == 0
+    assert measured.value("ready", **LABELS) == 0
+    measured.offering.looking()
+    assert measured.value("last_attempt_timestamp_seconds", **LABELS) != 0
+    measured.offering.looked(3, 2)
+    measured.offering.looked(1, 1)
+    assert measured.value("requests_sent", **LABELS) == 1
+    assert measured.value("requests_rescued_total", **LABELS) == 3
+    for outcome, ready in (("waiting", False), ("erred", True)):
+        measured.offering.ended(ended(outcome, ready=ready))
+        assert measured.value("ready", **LABELS) == int(ready)
+        assert measured.value("last_success_timestamp_seconds", **LABELS) is None
+    measured.offering.ended(ended("waiting", ready=None))
+    assert measured.value("ready", **LABELS) == 1
+    measured.offering.ended(ended("done"))
+    assert (measured.value("last_success_timestamp_seconds", **LABELS) or 0) > 0
+
+
+def test_no_uuid_in_a_label(measured: Measured) -> None:
+    """Whatever is told: UUIDs of offerings, requests, rounds and paths stay out."""
+    number = uuid.uuid4()
+    for form in (number.hex, str(number)):
+        measured.metrics.exchanged("POST", f"/api/backend-resource-requests/{form}/set_done/", 200, 1)
+        measured.metrics.exchanged("POST", f"/api/x/{form}/", 200, 1)
+        measured.offering.looking()
+        measured.offering.ended(ended("done", run=form, requests=(form,), message=form, reason=form))
+    text = measured.metrics.text()[1].decode()
+    assert number.hex[:8] not in text
+    assert number.hex[-12:] not in text
+
+
+def test_content_type(measured: Measured) -> None:
+    """As Prometheus wants it."""
+    assert measured.metrics.text()[0].startswith("text/plain; version=")
