@@ -15,7 +15,9 @@ from typing import Any
 from live.openstack.lab import processes
 from live.openstack.lab.accounts import Credentials, Registrar
 from live.openstack.lab.api import Api
+from live.openstack.lab.content import Cloud
 from live.openstack.lab.installation import install
+from live.openstack.lab.seed import Seeder
 from live.openstack.lab.services import SERVICES, Layout, Options, write_configuration, write_policy
 
 LAB = Path(__file__).parents[3] / ".lab"
@@ -45,6 +47,11 @@ class OpenstackLab:
         with self.api() as api:
             self.credentials = Registrar(self.layout, api, self._passwords).fill()
         self.credentials.write(self.layout)
+
+    def seed(self, projects: int, servers: int, volumes: int) -> Cloud:
+        """Fill the lab, which has been empty; what it then has."""
+        with self.api() as api:
+            return Seeder(self.layout, api).fill(projects, servers, volumes)
 
     def wipe(self) -> None:
         """Stop all, and remove all but what is installed."""
@@ -132,6 +139,12 @@ class OpenstackLab:
         """Change a database behind its service's back, or look into it."""
         with contextlib.closing(sqlite3.connect(self.layout.database(database), timeout=30)) as connection, connection:
             return connection.execute(statement, values).fetchall()
+
+    def expire(self, cloud: str) -> None:
+        """Let an application credential of clouds.yaml have been good until 2020."""
+        credential = self.credentials.clouds[cloud]["auth"]["application_credential_id"]
+        microseconds = 1_577_836_800_000_000
+        self.sql("keystone", "UPDATE application_credential SET expires_at = ? WHERE id = ?", microseconds, credential)
 
     def requests(self, agent: str = "") -> list[tuple[str, str, str, int]]:
         """Service, method, path and status of all requests until now whose User-Agent has this in it."""

@@ -59,10 +59,11 @@ class Volume:
 
 @dataclass
 class Cloud:
-    """All that was put into the lab. `domains` are their IDs by name; `off` is a domain that is disabled."""
+    """All that was put into the lab. `domains` are their IDs by name; `off` is disabled, `heat` is of Heat's own."""
 
     domains: dict[str, str] = field(default_factory=dict)
     off: str = ""
+    heat: str = ""
     projects: list[Project] = field(default_factory=list)
     servers: list[Server] = field(default_factory=list)
     volumes: list[Volume] = field(default_factory=list)
@@ -76,9 +77,9 @@ class Cloud:
 
     @property
     def offered(self) -> dict[str, Project]:
-        """By ID, those that are enabled and in a domain that is: what is offered where nothing is configured."""
-        projects = [project for project in self.projects if project.enabled and project.domain != self.off]
-        return {project.id: project for project in projects}
+        """By ID, those that are enabled and in an ordinary domain: what is offered where nothing is configured."""
+        aside = {self.off, self.heat}
+        return {project.id: project for project in self.projects if project.enabled and project.domain not in aside}
 
     @property
     def offered_servers(self) -> dict[str, Server]:

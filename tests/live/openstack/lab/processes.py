@@ -1,6 +1,5 @@
 """Starting and stopping the services' processes, by their pid files."""
 
-import contextlib
 import os
 import signal
 import subprocess
@@ -16,6 +15,7 @@ from live.openstack.lab.services import SERVICES, Layout
 PROGRAMS = Path(__file__).parent / "inside"
 LIMIT = 120
 """Seconds that a service may take until it answers."""
+_children: dict[int, "subprocess.Popen[bytes]"] = {}
 
 
 def make_databases(layout: Layout, password: str) -> None:
@@ -51,6 +51,7 @@ def start(layout: Layout, services: Iterable[str]) -> None:
                 env=environment(layout),
             )
         layout.pid_file(service).write_text(str(process.pid))
+        _children[process.pid] = process
     end = time.monotonic() + LIMIT
     for service in started:
         while not _answers(layout, service):
@@ -65,9 +66,9 @@ def stop(layout: Layout, services: Iterable[str]) -> None:
         number = pid(layout, service)
         if number is not None:
             os.killpg(number, signal.SIGKILL)
+            if number in _children:  # else another process has started it
+                _children.pop(number).wait()
             while pid(layout, service) is not None:
-                with contextlib.suppress(ChildProcessError):  # another process may have started it
-                    os.waitpid(number, 0)
                 time.sleep(0.01)
         layout.pid_file(service).unlink(missing_ok=True)
 

@@ -43,7 +43,7 @@ class Seeder:
         self._layout, self._api = layout, api
         self._random = random.Random(8)
         self._now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
-        self.cloud = Cloud(off=awkward.OFF, flavors=dict(FLAVORS))
+        self.cloud = Cloud(off=awkward.OFF, heat=awkward.HEAT, flavors=dict(FLAVORS))
 
     def fill(self, projects: int, servers: int, volumes: int) -> Cloud:
         """Make so many projects, the awkward ones among them, and servers and volumes in them."""
