@@ -88,7 +88,12 @@ async def test_online_check(station: Station) -> None:
     ended = await station.run("config", "check", "--online")
     assert ended.code == ExitCode.OK
     flat = " ".join(ended.out.split())
-    for text in ("agent", "what the token sees: 1", "the offering's resources: 0", "the service provider: refused"):
+    for text in (
+        "agent",
+        "what the token sees: 1",
+        "the offering's resources: 0",
+        "the service provider gives no projects",
+    ):
         assert text in flat
     for text in ("SLURM cluster", "CUSTOMER.OWNER", "inventory: inventory file"):
         assert text in flat

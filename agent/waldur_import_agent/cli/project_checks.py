@@ -42,12 +42,9 @@ async def _sources(settings: "Projects", side: "WaldurSide", offering: "Offering
 
     gathered = await ProjectSources(settings, side).gather(offering, await side.known())
     checks = [
-        Check(
-            "projects",
-            CheckStatus.WARN if source.refusal else CheckStatus.PASS,
-            f"{source.name}: {source.said}",
-            source.refusal,
-        )
+        Check("projects", CheckStatus.WARN, *_parted(source.refusal))
+        if source.refusal
+        else Check("projects", CheckStatus.PASS, f"{source.name}: {source.said}")
         for source in gathered.sources
     ]
     return checks + [Check("projects", CheckStatus.WARN, *_parted(warning)) for warning in gathered.warnings]

@@ -47,3 +47,26 @@ async def test_resources_are_listed_with_what_an_import_made(waldur: ScriptedWal
     assert parameters.get_list("state") == list(LIVE_STATES)
     assert (parameters["offering_uuid"], parameters["backend_id"], parameters["page"]) == (OFFERING, "hpc_1", "2")
     assert {"limits", "plan_name", "project_name"} <= set(parameters.get_list("field"))
+
+
+async def test_import_may_take_as_long_as_it_is_given(waldur: ScriptedWaldur) -> None:
+    """Its answer is waited for as long as the effort says, whatever read_timeout says; a connection is not."""
+    waldur.answer(httpx.Response(201, json={}))
+    settings = {"read_timeout": 5, "connect_timeout": 4, "effort": {"import_resource": {"within": 77}}}
+    async with waldur.client(**settings) as client:
+        await client.import_resource(DASHED, PLAN)
+        await client.delete_record(DASHED)
+    slow, usual = (request.extensions["timeout"] for request in waldur.requests)
+    assert (slow["read"], slow["connect"]) == (77, 4)
+    assert (usual["read"], usual["connect"]) == (5, 4)
+
+
+async def test_resources_of_a_whole_provider(waldur: ScriptedWaldur) -> None:
+    """Without an offering the provider's are asked for, in the states that are wanted."""
+    waldur.answer(page(total=0))
+    async with waldur.client() as client:
+        await client.list_resource_details(None, provider_uuid=PROJECT, state=("OK", "Terminated"))
+    query = waldur.query()
+    assert ("provider_uuid", PROJECT) in query
+    assert [value for name, value in query if name == "state"] == ["OK", "Terminated"]
+    assert "offering_uuid" not in dict(query)

@@ -427,3 +427,67 @@ async def test_a_call_that_hangs_is_named(waldur: ScriptedWaldur) -> None:
     path = f"/api/backend-resource-requests/{UUID}/start_processing/"
     assert (raised.value.method, raised.value.path) == ("POST", path)
     assert str(raised.value) == f"Waldur could not answer POST {path}: no answer within 0.001 seconds"
+
+
+@pytest.mark.usefixtures("_no_jitter")
+def test_slow_create_is_looked_for_before_it_is_sent_again() -> None:
+    """After a lost answer what became of it is looked up for two minutes, less and less often."""
+
+    async def test(effort: Effort, _: asyncio.Event) -> None:
+        call, look_up = Script(unavailable(), "made"), Script(None)
+        assert await effort.create_slowly(call, look_up) == "made"
+        assert look_up.waits == [1, 2, 4, 8, 15, 15, 15, 15, 15, 15, 15]
+        assert call.waits == [sum(look_up.waits) + 1]
+
+    simulate(test)
+
+
+def test_slow_create_that_is_found() -> None:
+    """What is found while it is looked for is the result: nothing is sent again."""
+
+    async def test(effort: Effort, _: asyncio.Event) -> None:
+        call, look_up = Script(unavailable()), Script(None, None, "found")
+        assert await effort.create_slowly(call, look_up) == "found"
+        assert (len(call.times), look_up.waits) == (1, [1, 2])
+
+    simulate(test)
+
+
+def test_slow_create_has_its_time_and_its_number() -> None:
+    """One answer is waited for three minutes, and it is sent three times at the most; Retry-After is obeyed."""
+
+    async def test(effort: Effort, _: asyncio.Event) -> None:
+        call = Script(None, takes=1000)
+        with pytest.raises(WaldurUnavailableError, match="no answer within 180 seconds"):
+            await effort.create_slowly(call, Script(None))
+        assert len(call.times) == 3
+        call = Script(unavailable(retry_after=40))
+        with pytest.raises(WaldurUnavailableError):
+            await effort.create_slowly(call, Script(None))
+        assert call.waits == [120 + 40] * 2
+
+    simulate(test)
+
+
+def test_slow_create_that_django_has_undone() -> None:
+    """An answer 500 comes after the transaction was undone: one look, and it is sent again."""
+
+    async def test(effort: Effort, _: asyncio.Event) -> None:
+        look_up = Script(None)
+        call = Script(WaldurUnavailableError("POST", "/api/x/", 500, "crashed"), "made")
+        assert await effort.create_slowly(call, look_up) == "made"
+        assert (len(look_up.times), call.waits) == (1, [1])
+
+    simulate(test)
+
+
+def test_slow_create_ends_its_looks_when_the_agent_stops() -> None:
+    """A person who stops it does not wait for minutes."""
+
+    async def test(effort: Effort, stop: asyncio.Event) -> None:
+        asyncio.get_running_loop().call_later(20, stop.set)
+        with pytest.raises(StoppedError):
+            await effort.create_slowly(Script(unavailable()), Script(None))
+        assert now() == 20
+
+    simulate(test)

@@ -89,3 +89,19 @@ def test_offerings_without_a_rule_for_ids_have_an_empty_one(rules: Any) -> None:
     """The field is free JSON: whatever is no rule is none."""
     offering = ProviderOffering.model_validate({"uuid": UUID, "backend_id_rules": rules})
     assert (offering.backend_id_pattern, offering.backend_id_hint) == ("", "")
+
+
+def test_rule_of_uniqueness() -> None:
+    """Its scope, and whether terminated resources count; they do where nothing is said."""
+    rules = {"uniqueness": {"scope": "service_provider"}}
+    offering = ProviderOffering.model_validate({"uuid": UUID, "backend_id_rules": rules})
+    assert (offering.uniqueness_scope, offering.uniqueness_includes_terminated) == ("service_provider", True)
+    rules = {"uniqueness": {"scope": "offering", "include_terminated": False}}
+    offering = ProviderOffering.model_validate({"uuid": UUID, "backend_id_rules": rules})
+    assert (offering.uniqueness_scope, offering.uniqueness_includes_terminated) == ("offering", False)
+
+
+@pytest.mark.parametrize("rules", [None, [], {"uniqueness": "offering"}, {"uniqueness": {"scope": 1}}])
+def test_what_is_no_rule_of_uniqueness_is_none(rules: Any) -> None:
+    """The field is free JSON."""
+    assert ProviderOffering.model_validate({"uuid": UUID, "backend_id_rules": rules}).uniqueness_scope == ""
