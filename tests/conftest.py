@@ -8,7 +8,9 @@ import pytest
 import structlog
 
 hypothesis.settings.register_profile("steady", deadline=None)  # a busy machine is no failure
-hypothesis.settings.load_profile("steady")
+# HYPOTHESIS_PROFILE=thorough make test: for a night, or after a change to fulfilment/, journal.py or waldur/effort.py
+hypothesis.settings.register_profile("thorough", deadline=None, max_examples=3000)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
 
 @pytest.fixture(autouse=True)

@@ -126,9 +126,11 @@ def test_killed_at_each_await_of_a_round_that_fails(tmp_path: Path, part: int) -
     """
     for step in range(1 + part, LIMIT, PARTS):
         life, loop = begin(tmp_path / f"{step}", broken=True)
+        scans = life.site.scanner.scans
         if loop.run_steps(loop.create_task(a_round(life)), step):
             loop.kill()
             return
+        claimed = life.site.scanner.scans > scans
         bury(life, loop, copy_journal(life))
         simulate(two_polls(life))
         assert life.claimed.state == "Erred"
@@ -136,6 +138,7 @@ def test_killed_at_each_await_of_a_round_that_fails(tmp_path: Path, part: int) -
         if life.sent.state == "Erred":
             assert BROKEN in life.sent.error_message
             continue
+        assert not claimed, "that Waldur said yes was on disk before the scan"
         assert life.site.journal_claims() == [life.sent.uuid]
         life.site.scanner.errors.clear()
         simulate(two_polls(life))
