@@ -68,7 +68,26 @@ async def test_filled_lines_of_the_file_itself_are_kept(station: Station) -> Non
     path = station.directory / "projects.csv"
     path.write_text("project;backend_id\r\nalpha;one\r\n")
     await station.run("plan", "--output", "csv", "--file", "projects.csv")
-    assert [(row["backend_id"], row["project"]) for row in rows(path)] == [("one", "alpha")]
+    header, line = path.read_text(encoding="utf-8-sig").splitlines()
+    assert header.startswith("backend_id;project;"), "semicolons stay semicolons"
+    assert line.startswith("one;alpha;")
+
+
+async def test_worksheet_with_a_line_that_cannot_be_read_is_not_overwritten(station: Station) -> None:
+    """Writing it again would lose what somebody has put into that line; the plan itself uses the others."""
+    path = station.directory / "projects.csv"
+    path.write_text('backend_id,project\n"one,alpha\nhpc_two,alpha\n')
+    before = path.read_bytes()
+    ended = await station.run("plan", "--output", "csv", "--file", "projects.csv")
+    assert ended.code == ExitCode.FAILED
+    assert "projects.csv:2: this is no CSV" in ended.err
+    assert "Mend this line first" in ended.err
+    assert path.read_bytes() == before
+    configure(station, overrides_file="projects.csv")
+    ended = await station.run("plan")
+    assert ended.code == ExitCode.OK
+    assert "projects.csv:2: this is no CSV" in ended.err
+    assert "line 3 of the overrides file" in ended.out
 
 
 async def test_what_is_no_worksheet_is_not_overwritten(station: Station) -> None:

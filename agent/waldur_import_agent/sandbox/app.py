@@ -46,7 +46,7 @@ class Application:
         method, path = scope["method"], scope["path"]
         if scope["query_string"]:
             path += f"?{scope['query_string'].decode('latin-1')}"
-        self._state.commit_due()
+        self._state.transactions.request_came()
         fault = next((fault for fault in self._faults if fault.takes(method, path)), None)
         status = 0
 
@@ -58,7 +58,7 @@ class Application:
 
         try:
             if fault is not None and fault.handled:
-                with self._state.committing_after(fault.late):
+                with self._state.transactions.committing_after(fault.late):
                     await self._router(scope, receive, _discard)
             if fault is None:
                 await self._router(scope, receive, send_noting_status)

@@ -2,8 +2,8 @@
 
 import re
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -23,6 +23,7 @@ from waldur_import_agent.sandbox.objects import (
     User,
 )
 from waldur_import_agent.sandbox.table import Table
+from waldur_import_agent.sandbox.transactions import Transactions
 
 TICK = timedelta(microseconds=1)
 SLUG_LENGTH = 8
@@ -56,8 +57,7 @@ class State:
         self.pause = _no_pause
         self._last = datetime.min.replace(tzinfo=UTC)
         self._slugs: Counter[str] = Counter()
-        self._commits_after = 0
-        self._open: list[tuple[int, Callable[[], None]]] = []
+        self.transactions = Transactions()
         self.users: list[User] = []
         self.customers: dict[str, Customer] = {}
         self.offerings: dict[str, Offering] = {}
@@ -314,30 +314,8 @@ class State:
             with suppress(KeyError):  # the server deletes what is there, if anything
                 self.delete_record(record)
 
-        if self._commits_after:
-            self._open.append((self._commits_after, commit))
-        else:
-            commit()
+        self.transactions.commit(commit)
         return resource
-
-    # --- transactions that stay open
-
-    @contextmanager
-    def committing_after(self, requests: int) -> Iterator[None]:
-        """Imports within the block show only after so many further requests."""
-        self._commits_after = requests
-        try:
-            yield
-        finally:
-            self._commits_after = 0
-
-    def commit_due(self) -> None:
-        """Another request has come: what has waited for it is committed."""
-        waiting = [(left - 1, commit) for left, commit in self._open]
-        self._open = [(left, commit) for left, commit in waiting if left]
-        for left, commit in waiting:
-            if not left:
-                commit()
 
     def _user_of_token(self, token: str) -> User:
         for user in self.users:

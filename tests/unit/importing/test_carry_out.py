@@ -331,7 +331,7 @@ async def test_looking_is_bounded(desk: Desk) -> None:
 async def test_killed_while_waldur_was_at_it(desk: Desk) -> None:
     """The next run waits for what a killed one had sent, and sends that record only if nothing becomes of it."""
     late, dead = desk.reported("hpc_1"), desk.reported("hpc_2")
-    with desk.sandbox.committing_after(8):
+    with desk.sandbox.transactions.committing_after(8):
         desk.sandbox.import_record(late, desk.offering.plans[0])
     desk.notes.note_sent(late.uuid)
     results, _ = await desk.carry_out(await desk.preview())

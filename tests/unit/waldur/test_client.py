@@ -290,7 +290,7 @@ async def test_the_offering_is_read_by_fields(waldur: ScriptedWaldur) -> None:
     assert waldur.requests[0].url.path == f"/api/marketplace-provider-offerings/{OFFERING}/"
     assert {value for name, value in waldur.query() if name == "field"} == {
         "uuid", "name", "slug", "state", "type", "customer_uuid", "customer_name", "components", "plans",
-        "backend_id_rules",
+        "backend_id_rules", "category_uuid",
     }  # fmt: skip
     assert [component.type for component in offering.components] == ["cpu", "ram"]
     assert offering.plans[0].uuid == UUID
