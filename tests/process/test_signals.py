@@ -1,6 +1,7 @@
 """Signals and sudden deaths of the real command."""
 
 import os
+import random
 import signal
 import time
 from pathlib import Path
@@ -233,3 +234,24 @@ async def test_thread_that_hangs_does_not_hold_up_the_end(station: Station) -> N
     assert (await station.end(daemon)).code == ExitCode.LEFT
     assert time.monotonic() - sent < STOP_SECONDS
     assert request.state == "Processing"
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_killed_at_random_moments(station: Station, seed: int) -> None:
+    """SIGKILL again and again, wherever the agent then is: at the end the request is Done and each account there once.
+
+    Four kills: after the fifth attempt a request is given up.
+    """
+    dice = random.Random(seed)
+    accounts = [f"hpc_{number:03}" for number in range(40)]
+    station.has(*accounts)
+    request = station.ask()
+    for _ in range(4):
+        seen, after = len(station.sandbox.log), dice.randrange(30)
+        daemon = await station.start("run")
+        await station.until(lambda: len(station.sandbox.log) >= seen + after or request.state == "Done")  # noqa: B023
+        daemon.kill()
+        await daemon.communicate()
+    ended = await station.run("run", "--once")
+    assert (ended.code, request.state) == (ExitCode.OK, "Done"), ended.err
+    assert sorted(record.backend_id for record in station.sandbox.records_of(station.offering)) == accounts

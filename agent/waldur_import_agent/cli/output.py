@@ -57,7 +57,7 @@ def print_table(
 
     target = stream or sys.stdout
     console = Console(highlight=False, file=target, width=None if target.isatty() else PIPED_WIDTH)
-    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(title=Text(plain(title)), title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:

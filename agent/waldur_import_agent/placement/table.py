@@ -2,7 +2,6 @@
 
 import csv
 import io
-import os
 import re
 import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -60,14 +59,14 @@ def read_table(path: Path, what: str, needed: Sequence[str]) -> Table:
     """
     header = ",".join(needed)
     try:
-        with path.open("rb") as file:
-            there = os.fstat(file.fileno())
-            if not stat.S_ISREG(there.st_mode) or there.st_size > FILE_MAX:
-                raise ConfigurationError(
-                    f"the {what} {path} is no file of at most {FILE_MAX} bytes",
-                    remedy=f"Create it with the header `{header}`, or take it out of the configuration",
-                )
-            data = file.read()
+        # before it is opened: a pipe would be waited for
+        there = path.stat()
+        if not stat.S_ISREG(there.st_mode) or there.st_size > FILE_MAX:
+            raise ConfigurationError(
+                f"the {what} {path} is no file of at most {FILE_MAX} bytes",
+                remedy=f"Create it with the header `{header}`, or take it out of the configuration",
+            )
+        data = path.read_bytes()
     except OSError as error:
         raise ConfigurationError(
             f"the {what} {path} cannot be read: {error.strerror}",

@@ -247,6 +247,8 @@ def _unreadable(file: Path, here: Path) -> str:
     `here` is where relative paths start: a directory that may be named.
     """
     try:
+        if file.is_fifo():
+            return "this is a pipe: opening it would wait for a writer"
         with file.open("rb"):
             return ""
     except FileNotFoundError:
