@@ -54,4 +54,4 @@ build: $(STAMP)  ## sdist and wheel in dist/
 	$(BIN)/python -m build
 
 clean:  ## remove what was made
-	rm -rf $(VENV) dist build .lab .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) examples/*/.venv dist build .lab .mypy_cache .ruff_cache .pytest_cache .hypothesis

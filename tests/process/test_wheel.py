@@ -76,7 +76,7 @@ def test_command_works_from_a_bare_environment(bare: Path, tmp_path: Path) -> No
     run(command, "config", "init", tmp_path / "config.yaml")
     assert "waldur:" in (tmp_path / "config.yaml").read_text()
     kinds = {scanner["kind"]: scanner["error"] for scanner in json.loads(run(command, "scanners", "-o", "json"))}
-    assert kinds == {"command": None, "inventory": None, "openstack": None, "slurm": None}
+    assert kinds == dict.fromkeys(("command", "inventory", "openstack", "slurm", "slurmrestd"))
 
 
 def test_demo_without_the_sandbox_extra_says_what_to_install(bare: Path) -> None:
