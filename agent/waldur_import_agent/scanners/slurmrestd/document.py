@@ -36,7 +36,7 @@ class Document:
         self._root: dict[str, Any] | None = None
         self._ended: list[Any] = ijson.sendable_list()
         self._errors = ijson.JSONError
-        self._parser = ijson.items_coro(self._ended, "", map_type=self._new_map, use_float=True)
+        self._parser = ijson.items_coro(self._ended, "", map_type=self._new_map)
 
     def _new_map(self) -> dict[str, Any]:
         """A new object of the document. The first one is the root, which fills while it is parsed."""
@@ -64,6 +64,8 @@ class Document:
         return root
 
     def _send(self, text: str) -> None:
+        if not text:  # the parser takes nothing for the end
+            return
         try:
             encoded = text.encode()
         except UnicodeEncodeError:
