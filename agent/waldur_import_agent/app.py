@@ -5,7 +5,7 @@ import contextlib
 import shlex
 import socket
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import cast
 from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies
 
-from pydantic import SecretStr
+from pydantic import BaseModel, SecretStr
 
 from waldur_import_agent import __version__
 from waldur_import_agent.errors import StateError, StoppedError
@@ -68,13 +68,21 @@ def register_secrets(configuration: Configuration, redact: Redactor) -> None:
     The token of a file is registered when it is read.
     """
     waldur = configuration.settings.waldur
-    secrets = [waldur.token, *(value for scanner in configuration.scanners for _, value in scanner)]
-    for secret in secrets:
-        if isinstance(secret, SecretStr):
+    for model in (waldur, *configuration.scanners):
+        for secret in _secrets(model):
             redact.add(secret.get_secret_value())
     for proxy in filter(None, (waldur.proxy, *getproxies().values())):
         with contextlib.suppress(ValueError):  # no URL: the client says so
             redact.add(unquote(urlsplit(proxy).password or ""))
+
+
+def _secrets(model: BaseModel) -> Iterator[SecretStr]:
+    """Those of a model, and of the models in it."""
+    for _, value in model:
+        if isinstance(value, SecretStr):
+            yield value
+        elif isinstance(value, BaseModel):
+            yield from _secrets(value)
 
 
 def make_scanners(configuration: Configuration) -> list[Scanner]:

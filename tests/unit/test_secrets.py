@@ -176,14 +176,15 @@ def test_password_of_the_accounting_is_not_saved(password: str) -> None:
 def test_secrets_of_the_configuration_are_known_before_they_are_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The token in the file, and the passwords of proxies in the file and in the environment, plain and encoded."""
+    """The token in the file, a scanner's secret, and the passwords of proxies in the file and in the environment."""
     monkeypatch.setenv("HTTPS_PROXY", "http://user:environment%2Fsecret@proxy.test:3128")
     path = tmp_path / "config.yaml"
     path.write_text(
         "waldur: {url: 'https://waldur.test', token: token-in-the-file, proxy: 'http://me:proxy-secret@proxy.test:1'}\n"
-        "offerings: [{uuid: 38ba14c70a274580adabe742014bddaa, scanner: {type: inventory, path: x.csv}}]\n"
+        "offerings: [{uuid: 38ba14c70a274580adabe742014bddaa, scanner: {type: openstack, application_credential: "
+        "{auth_url: 'https://keystone.test', id: a, secret: credential-in-the-file}}}]\n"
     )
     redact = Redactor()
     register_secrets(load(path), redact)
-    text = "token-in-the-file proxy-secret environment/secret environment%2Fsecret"
-    assert redact(text) == "[secret] [secret] [secret] [secret]"
+    text = "token-in-the-file credential-in-the-file proxy-secret environment/secret environment%2Fsecret"
+    assert redact(text) == "[secret] [secret] [secret] [secret] [secret]"

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from waldur_import_agent.records import Ancestor, Attribute
-from waldur_import_agent.scanners.base import BackendMisconfiguredError
+from waldur_import_agent.scanners.base import BackendMisconfiguredError, BackendUnavailableError
 from waldur_import_agent.scanners.openstack.cloud import Access, Query
-from waldur_import_agent.scanners.openstack.failures import not_its_own
+from waldur_import_agent.scanners.openstack.failures import SERVICES, not_its_own
 from waldur_import_agent.scanners.openstack.listing import Listing, Row
 from waldur_import_agent.scanners.openstack.login import Cloud
 from waldur_import_agent.scanners.openstack.settings import OpenStackSettings
@@ -124,6 +124,20 @@ def refuse_scope(access: Access, settings: OpenStackSettings) -> None:
             f"scope is cloud, and the credential is shown one domain's projects only: {access}",
             remedy="Scope it to a project, or set scope to domain",
         )
+
+
+def refuse_known(directory: Directory, gone: Mapping[str, str]) -> None:
+    """Raise BackendUnavailableError where Keystone has a project that a service says not to know.
+
+    `directory` was read after the services were asked, `gone` has the service by project: Nova refuses the quota of a
+    project that was deleted meanwhile.
+    """
+    for project, service in gone.items():
+        if project in directory.projects:
+            raise BackendUnavailableError(
+                f"{SERVICES[service]} does not know the project {project}, and Keystone does",
+                remedy=f"Look whether {SERVICES[service]} asks the same Keystone",
+            )
 
 
 def _project(row: Row) -> KeystoneProject:

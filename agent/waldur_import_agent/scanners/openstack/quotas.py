@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from waldur_import_agent.records import Limit
-from waldur_import_agent.scanners.base import BackendMisconfiguredError, BackendUnavailableError
+from waldur_import_agent.scanners.base import BackendMisconfiguredError
 from waldur_import_agent.scanners.openstack.cloud import Access, Region
-from waldur_import_agent.scanners.openstack.failures import SERVICES, RefusedError, not_its_own
+from waldur_import_agent.scanners.openstack.failures import RefusedError, not_its_own
 from waldur_import_agent.scanners.openstack.settings import OpenStackSettings, QuotaService
 from waldur_import_agent.system import for_each
 
@@ -38,12 +38,12 @@ class Quota:
 class Quotas:
     """The quotas of one region by service and project.
 
-    `gone` are projects that were deleted meanwhile, `own` those whose quota is not the default, `rows` those that have
-    a quota of their own in Neutron, known to Keystone or not.
+    `gone` are projects that a service says not to know, with that service, `own` those whose quota is not the default,
+    `rows` those that have a quota of their own in Neutron, known to Keystone or not.
     """
 
     by_service: dict[QuotaService, dict[str, Quota]] = field(default_factory=dict)
-    gone: set[str] = field(default_factory=set)
+    gone: dict[str, str] = field(default_factory=dict)
     own: set[str] = field(default_factory=set)
     rows: frozenset[str] = frozenset()
 
@@ -90,8 +90,7 @@ async def _one_by_one(
         except RefusedError as error:
             if error.status not in {400, 404}:
                 raise
-            await _confirm_gone(region, service, project)
-            quotas.gone.add(project)
+            quotas.gone[project] = service
 
     # the first alone: what is refused for one is refused for all, and it finds the service's address for them
     await one(projects[0])
@@ -100,20 +99,6 @@ async def _one_by_one(
         default = await read_quota(region, service, projects[0], "/defaults")
         quotas.own |= {project for project, quota in found.items() if quota.limits != default.limits}
     return found
-
-
-async def _confirm_gone(region: Region, service: str, project: str) -> None:
-    """Nova says that there is no such project; raise unless Keystone says so too."""
-    try:
-        await region.get("identity", f"/projects/{project}", f"project {project}")
-    except RefusedError as error:
-        if error.status == 404:  # noqa: PLR2004
-            return
-        raise
-    raise BackendUnavailableError(
-        f"{SERVICES[service]} does not know the project {project}, and Keystone does",
-        remedy=f"Look whether {SERVICES[service]} asks the same Keystone",
-    )
 
 
 async def _network(

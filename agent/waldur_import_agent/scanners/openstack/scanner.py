@@ -10,7 +10,7 @@ from waldur_import_agent.scanners.base import Check, ScannerSettings
 from waldur_import_agent.scanners.openstack.assembly import RegionReading, assemble
 from waldur_import_agent.scanners.openstack.checks import check_cloud
 from waldur_import_agent.scanners.openstack.cloud import Access, Region
-from waldur_import_agent.scanners.openstack.identity import read_directory
+from waldur_import_agent.scanners.openstack.identity import read_directory, refuse_known
 from waldur_import_agent.scanners.openstack.login import logged_in
 from waldur_import_agent.scanners.openstack.quotas import Quotas, read_quotas
 from waldur_import_agent.scanners.openstack.selection import why_not_offered
@@ -70,6 +70,9 @@ class OpenStackScanner:
                 if not why_not_offered(settings.select, directory, project)
             )
             regions = [await self._read(region, offered, cloud.access) for region in cloud.regions]
+            gone = {project: service for region in regions for project, service in region.quotas.gone.items()}
+            if gone:
+                refuse_known(await read_directory(cloud, settings), gone)
         # in a thread, so that the loop goes on meanwhile: a second for 20,000 servers
         return await asyncio.to_thread(assemble, directory, tuple(regions), settings)
 
