@@ -39,10 +39,35 @@ class Credentials:
     clouds: dict[str, dict[str, Any]] = field(default_factory=dict)
     secrets: list[str] = field(default_factory=list)
 
+    def add_application_credential(self, name: str, entry: dict[str, Any]) -> None:
+        """An entry whose `auth` is what `application_credential` gave."""
+        self.clouds[name] = entry | {"auth_type": "v3applicationcredential"}
+        self.secrets.append(entry["auth"]["application_credential_secret"])
+
     def write(self, layout: Layout) -> None:
         """Write clouds.yaml."""
         layout.clouds.write_text(json.dumps({"clouds": self.clouds}, indent=1) + "\n")  # JSON is YAML
         layout.clouds.chmod(0o600)
+
+
+def entry(layout: Layout, auth: dict[str, str]) -> dict[str, Any]:
+    """An entry of clouds.yaml."""
+    return {
+        "auth": {"auth_url": layout.url("keystone", "/v3"), **auth},
+        "region_name": "RegionOne",
+        "identity_api_version": 3,
+    }
+
+
+def application_credential(layout: Layout, account: Account, password: str, name: str) -> dict[str, str]:
+    """Made by its owner, with all roles of that: what logs in with it."""
+    with Api(layout, account.name, password, account.project) as owner:
+        made = owner.post(
+            "keystone",
+            f"/users/{owner.user}/application_credentials",
+            {"application_credential": {"name": name}},
+        )["application_credential"]
+    return {"application_credential_id": made["id"], "application_credential_secret": made["secret"]}
 
 
 class Registrar:
@@ -73,7 +98,8 @@ class Registrar:
             login = self._password(account.name, self._passwords["agent"])
             credentials.clouds[account.name] = self._entry({**login, **scope})
             if account.scope == "project":
-                self._application_credential(account, credentials)
+                login = application_credential(self._layout, account, self._passwords["agent"], "import-agent")
+                credentials.add_application_credential(f"{account.name}-credential", self._entry(login))
         return credentials
 
     def _made(self, kind: str, **values: Any) -> str:
@@ -108,25 +134,8 @@ class Registrar:
                     url=self._layout.url(service.name, service.path),
                 )
 
-    def _application_credential(self, account: Account, credentials: Credentials) -> None:
-        """Made by its owner, with all roles of that; the entry's name ends in `-credential`."""
-        with Api(self._layout, account.name, self._passwords["agent"], account.project) as owner:
-            made = owner.post(
-                "keystone",
-                f"/users/{owner.user}/application_credentials",
-                {"application_credential": {"name": "import-agent"}},
-            )["application_credential"]
-        login = {"application_credential_id": made["id"], "application_credential_secret": made["secret"]}
-        entry = self._entry(login) | {"auth_type": "v3applicationcredential"}
-        credentials.clouds[f"{account.name}-credential"] = entry
-        credentials.secrets.append(made["secret"])
-
     def _password(self, user: str, password: str) -> dict[str, str]:
         return {"username": user, "password": password, "user_domain_name": "Default"}
 
     def _entry(self, auth: dict[str, str]) -> dict[str, Any]:
-        return {
-            "auth": {"auth_url": self._layout.url("keystone", "/v3"), **auth},
-            "region_name": "RegionOne",
-            "identity_api_version": 3,
-        }
+        return entry(self._layout, auth)
