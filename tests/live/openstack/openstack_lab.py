@@ -95,11 +95,15 @@ class OpenstackLab:
         """The services with these overrides of their policies, by service."""
         try:
             for service, overrides in rules.items():
-                write_policy(self.layout, service, overrides)
+                self.set_policy(service, overrides)
             yield
         finally:
             for service in rules:
-                write_policy(self.layout, service, {})
+                self.set_policy(service, {})
+
+    def set_policy(self, service: str, overrides: Mapping[str, str]) -> None:
+        """Give a service these overrides of its policies from now on."""
+        write_policy(self.layout, service, overrides)
 
     @contextlib.contextmanager
     def without(self, service: str) -> Iterator[None]:
@@ -159,6 +163,17 @@ class OpenstackLab:
         self.credentials.add_application_credential(name, entry(self.layout, login))
         self.credentials.write(self.layout)
         return name
+
+    def reader_of(self, project: str) -> str:
+        """A login of agent-reader's, as a reader of the project with this ID: its name in clouds.yaml."""
+        with self.api() as api:
+            (role,) = api.get("keystone", "/roles?name=reader")["roles"]
+            (user,) = api.get("keystone", "/users?name=agent-reader&domain_id=default")["users"]
+            api.put("keystone", f"/projects/{project}/users/{user['id']}/roles/{role['id']}")
+        login = {"username": "agent-reader", "password": self._passwords["agent"], "user_domain_name": "Default"}
+        self.credentials.clouds[project] = entry(self.layout, {**login, "project_id": project})
+        self.credentials.write(self.layout)
+        return project
 
     def expire(self, cloud: str) -> None:
         """Let an application credential of clouds.yaml have been good until 2020."""

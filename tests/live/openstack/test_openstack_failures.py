@@ -17,6 +17,7 @@ from waldur_import_agent.scanners.base import (
 )
 
 SERVERS: dict[str, Any] = {"kinds": ["server"]}
+VOLUMES: dict[str, Any] = {"kinds": ["volume"]}
 SMALL: dict[str, Any] = {"select": {"include": [{"name": "^project-0000[1-3]$"}]}}
 """Three projects with the quotas of all services."""
 PAGE = {"status": 200, "type": "text/html", "body": "<html><title>Sign in</title><body>Please log in</body></html>"}
@@ -56,30 +57,25 @@ async def test_an_unreachable_cell_makes_the_scan_partial(
 
 
 @pytest.mark.parametrize(
-    ("service", "name", "settings"),
+    ("service", "name", "asked_for"),
     [
-        ("keystone", "Keystone", SMALL),
-        ("nova", "Nova", SMALL),
-        ("cinder", "Cinder", SMALL),
-        ("neutron", "Neutron", SMALL),
-        ("nova", "Nova", SERVERS),
-        ("cinder", "Cinder", {"kinds": ["volume"]}),
+        ("keystone", "Keystone", [SMALL]),
+        ("nova", "Nova", [SMALL, SERVERS]),
+        ("cinder", "Cinder", [SMALL, VOLUMES]),
+        ("neutron", "Neutron", [SMALL]),
     ],
 )
 async def test_a_service_that_is_down_is_unavailable(
-    backend: Backend, openstack_lab: OpenstackLab, service: str, name: str, settings: dict[str, Any]
+    backend: Backend, openstack_lab: OpenstackLab, service: str, name: str, asked_for: list[dict[str, Any]]
 ) -> None:
-    """By its name; the other services' answers are not taken for the whole."""
+    """By its name; the other services' answers are not taken for the whole. What does not need it goes on."""
     with openstack_lab.without(service):
-        error = await failed(backend, openstack_lab, **settings)
-    assert isinstance(error, BackendUnavailableError)
-    assert name in str(error)
-
-
-async def test_a_service_that_is_not_needed_may_be_down(backend: Backend, openstack_lab: OpenstackLab) -> None:
-    """Only the services of the configured kinds and quotas are asked."""
-    with openstack_lab.without("cinder"), openstack_lab.without("neutron"):
-        assert (await backend.scan(kinds=["project"], quotas=["compute"], **SMALL)).complete
+        for settings in asked_for:
+            error = await failed(backend, openstack_lab, **settings)
+            assert isinstance(error, BackendUnavailableError)
+            assert name in str(error)
+        if service == "cinder":
+            assert (await backend.scan(quotas=["compute"], **SMALL)).complete
 
 
 @pytest.mark.parametrize(
@@ -91,7 +87,7 @@ async def test_a_service_that_is_not_needed_may_be_down(backend: Backend, openst
         ("cinder", "os-quota-sets", SMALL),
         ("neutron", "/v2.0/quotas", SMALL),
         ("nova", "servers/detail", SERVERS),
-        ("cinder", "volumes/detail", {"kinds": ["volume"]}),
+        ("cinder", "volumes/detail", VOLUMES),
     ],
 )
 @pytest.mark.parametrize("body", [PAGE, {"status": 200, "type": "application/json", "body": "{}"}], ids=["HTML", "{}"])

@@ -7,8 +7,8 @@ from typing import Any
 from live.openstack.lab.api import Api
 from live.openstack.lab.services import SERVICES, Layout
 
-AUDITOR = "import_auditor"
-"""A role of no meaning to the services until policies name it."""
+READS_ALL = "import_reader"
+"""The role of docs/scanners/openstack.md: of no meaning to the services until policies name it."""
 HOME = "agent-home"
 """The project in which the agent's users have their roles."""
 
@@ -26,7 +26,7 @@ class Account:
 ACCOUNTS = (
     Account("agent-admin", ("admin",)),
     Account("agent-reader", ("reader",)),
-    Account("agent-auditor", ("reader", AUDITOR)),
+    Account("agent-reads-all", ("reader", READS_ALL)),
     Account("agent-system", ("reader",), scope="system"),
     Account("agent-domain", ("reader",), scope="domain"),
 )
@@ -79,7 +79,7 @@ class Registrar:
 
     def fill(self) -> Credentials:
         """Make all users and the catalog; what logs in then."""
-        for role in ("service", AUDITOR):
+        for role in ("service", READS_ALL):
             if role not in self._roles:
                 self._roles[role] = self._made("role", name=role)
         self._api.post("keystone", "/projects", {"project": {"name": HOME, "domain_id": "default"}})
