@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from live.openstack.lab import processes
-from live.openstack.lab.accounts import ACCOUNTS, Credentials, Registrar, application_credential, entry
+from live.openstack.lab.accounts import ACCOUNTS, HOME, Credentials, Registrar, application_credential, entry
 from live.openstack.lab.api import Api
 from live.openstack.lab.content import Cloud
 from live.openstack.lab.installation import install
@@ -163,6 +163,12 @@ class OpenstackLab:
         self.credentials.add_application_credential(name, entry(self.layout, login))
         self.credentials.write(self.layout)
         return name
+
+    def own_projects(self) -> set[str]:
+        """The IDs of the projects that are offered and no seed has made: the administrator's, and the agent's."""
+        with self.api() as api:
+            lists = [api.get("keystone", f"/projects?domain_id=default&name={name}") for name in ("admin", HOME)]
+        return {project["id"] for answer in lists for project in answer["projects"]}
 
     def reader_of(self, project: str) -> str:
         """A login of agent-reader's, as a reader of the project with this ID: its name in clouds.yaml."""

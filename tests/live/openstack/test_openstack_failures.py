@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from live.openstack.conftest import ADMIN, Backend
+from live.openstack.conftest import Backend
+from live.openstack.lab.accounts import WALDUR
 from live.openstack.lab.content import Cloud
 from live.openstack.openstack_lab import OpenstackLab
 from waldur_import_agent.scanners.base import (
@@ -24,7 +25,7 @@ PAGE = {"status": 200, "type": "text/html", "body": "<html><title>Sign in</title
 """What a proxy that wants a login answers."""
 
 
-async def failed(backend: Backend, lab: OpenstackLab, cloud: str = ADMIN, **settings: Any) -> BackendError:
+async def failed(backend: Backend, lab: OpenstackLab, cloud: str = WALDUR, **settings: Any) -> BackendError:
     """The error of a scan, which shows no secret, nor does its traceback."""
     with pytest.raises(BackendError) as caught:
         await backend.scan(cloud, **settings)

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
-from live.openstack.conftest import ADMIN, Backend
+from live.openstack.conftest import Backend
+from live.openstack.lab.accounts import WALDUR
 from live.openstack.lab.content import Cloud
 from live.openstack.openstack_lab import OpenstackLab
 from waldur_import_agent.scanners.base import BackendError, BackendMisconfiguredError, CheckStatus
@@ -72,14 +73,14 @@ async def test_every_row_of_the_table_is_tested_here() -> None:
 
 async def test_admin_on_one_project_sees_everything(backend: Backend, cloud: Cloud) -> None:
     """All kinds and quotas; check() passes and counts."""
-    scan = await backend.scan(ADMIN, **ALL)
+    scan = await backend.scan(WALDUR, **ALL)
     assert scan.complete
     assert {resource.kind for resource in scan.resources} == {
         "OpenStack project",
         "OpenStack server",
         "OpenStack volume",
     }
-    checks = await backend.scanner(ADMIN, **ALL).check()
+    checks = await backend.scanner(WALDUR, **ALL).check()
     assert {check.status for check in checks} == {CheckStatus.PASS}
     assert [check.name for check in checks] == [
         "credential",
@@ -99,7 +100,7 @@ async def test_a_role_of_its_own_with_the_overrides(
     """The same projects, quotas and servers as an admin's; others' volumes cannot be opened, and that is told."""
     settings: dict[str, Any] = {"kinds": ["project", "server"], "select": SMALL}
     scan = await backend.scan(READS_ALL, **settings)
-    assert scan == await backend.scan(ADMIN, **settings)
+    assert scan == await backend.scan(WALDUR, **settings)
     assert scan.complete
     assert {check.status for check in await backend.scanner(READS_ALL, **settings).check()} == {CheckStatus.PASS}
     words = await refused(backend, READS_ALL, kinds=["volume"])
@@ -138,7 +139,7 @@ async def test_a_role_of_its_own_without_the_overrides_is_a_reader(backend: Back
 async def test_a_reader_of_the_system_sees_projects_alone(backend: Backend, cloud: Cloud) -> None:
     """All projects and domains; Nova and Neutron refuse it, and the catalog does not show it Cinder."""
     settings: dict[str, Any] = {"kinds": ["project"], "quotas": []}
-    assert await backend.scan(SYSTEM, **settings) == await backend.scan(ADMIN, **settings)
+    assert await backend.scan(SYSTEM, **settings) == await backend.scan(WALDUR, **settings)
     assert "Nova refuses" in await refused(backend, SYSTEM, quotas=["compute"])
     assert "the catalog has no Cinder" in await refused(backend, SYSTEM, quotas=["volume"])
     assert "Neutron refuses" in await refused(backend, SYSTEM, quotas=["network"])
@@ -170,7 +171,7 @@ async def test_a_reader_of_one_project_sees_that_one(
     assert volumes
     assert scan.complete
     assert {resource.backend_id for resource in scan.resources} == {project.id} | servers | volumes
-    admins = await backend.found(ADMIN, select={"include": [{"name": f"^{project.name}$"}]})
+    admins = await backend.found(WALDUR, select={"include": [{"name": f"^{project.name}$"}]})
     (own,) = [resource for resource in scan.resources if resource.backend_id == project.id]
     assert own.limits == admins[project.id].limits
     assert "Keystone refuses the list of projects" in await refused(backend, reader)

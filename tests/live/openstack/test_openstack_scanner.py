@@ -28,7 +28,9 @@ def limits(project: Project, *services: str) -> dict[str, int | None]:
     return {name: None if value == UNLIMITED else value for name, value in wanted.items()}
 
 
-async def test_every_project_with_its_names_and_what_is_above_it(backend: Backend, cloud: Cloud) -> None:
+async def test_every_project_with_its_names_and_what_is_above_it(
+    backend: Backend, openstack_lab: OpenstackLab, cloud: Cloud
+) -> None:
     """1,100 projects, awkward names, nested, one name in three domains; disabled ones are counted."""
     scan = await backend.scan(quotas=[])
     assert scan.complete

@@ -9,6 +9,8 @@ from live.openstack.lab.services import SERVICES, Layout
 
 READS_ALL = "import_reader"
 """The role of docs/scanners/openstack.md: of no meaning to the services until policies name it."""
+WALDUR = "waldur"
+"""The cloud of clouds.yaml that the documentation starts with: an application credential with the role admin."""
 HOME = "agent-home"
 """The project in which the agent's users have their roles."""
 
@@ -100,6 +102,7 @@ class Registrar:
             if account.scope == "project":
                 login = application_credential(self._layout, account, self._passwords["agent"], "import-agent")
                 credentials.add_application_credential(f"{account.name}-credential", self._entry(login))
+        credentials.clouds[WALDUR] = credentials.clouds["agent-admin-credential"]
         return credentials
 
     def _made(self, kind: str, **values: Any) -> str:
