@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from live.openstack.lab.accounts import WALDUR
 from live.openstack.lab.content import Cloud
 from live.openstack.openstack_lab import OpenstackLab, running_lab
 from waldur_import_agent.records import FoundResource, Scan
@@ -15,8 +16,6 @@ from waldur_import_agent.scanners.openstack.settings import OpenStackSettings
 HERE = Path(__file__).parent
 PROJECTS, SERVERS, VOLUMES = 1100, 400, 400
 """More projects than Keystone gives in one page, as it comes; the others are also asked with small pages."""
-ADMIN = "agent-admin-credential"
-"""The cloud of clouds.yaml that the documentation starts with: an application credential with the role admin."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -45,17 +44,17 @@ class Backend:
     def __init__(self, lab: OpenstackLab) -> None:
         self._lab = lab
 
-    def scanner(self, cloud: str = ADMIN, **settings: Any) -> OpenStackScanner:
+    def scanner(self, cloud: str = WALDUR, **settings: Any) -> OpenStackScanner:
         """A scanner with the credential of clouds.yaml that has this name; keywords are settings."""
         given = {"cloud": cloud, "clouds_file": self._lab.layout.clouds, **settings}
         return OpenStackScanner(OpenStackSettings.model_validate(given))
 
-    async def scan(self, cloud: str = ADMIN, **settings: Any) -> Scan:
+    async def scan(self, cloud: str = WALDUR, **settings: Any) -> Scan:
         """One scan."""
         async with self.scanner(cloud, **settings) as scanner:
             return await scanner.scan()
 
-    async def found(self, cloud: str = ADMIN, **settings: Any) -> dict[str, FoundResource]:
+    async def found(self, cloud: str = WALDUR, **settings: Any) -> dict[str, FoundResource]:
         """What a scan offers, by id."""
         return {resource.backend_id: resource for resource in (await self.scan(cloud, **settings)).resources}
 

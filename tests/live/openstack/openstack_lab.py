@@ -9,11 +9,12 @@ import shutil
 import signal
 import sqlite3
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from live.openstack.lab import processes
-from live.openstack.lab.accounts import Credentials, Registrar
+from live.openstack.lab.accounts import ACCOUNTS, HOME, Credentials, Registrar, application_credential, entry
 from live.openstack.lab.api import Api
 from live.openstack.lab.content import Cloud
 from live.openstack.lab.installation import install
@@ -25,6 +26,16 @@ BASE = int(os.environ.get("OPENSTACK_LAB_BASE", "25000"))
 """The first of as many consecutive ports as there are services."""
 KEPT = {"venv"}
 """What stays when a lab is wiped."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request that a service has answered, as its access log has it."""
+
+    service: str
+    method: str
+    path: str
+    status: int
 
 
 class OpenstackLab:
@@ -84,11 +95,15 @@ class OpenstackLab:
         """The services with these overrides of their policies, by service."""
         try:
             for service, overrides in rules.items():
-                write_policy(self.layout, service, overrides)
+                self.set_policy(service, overrides)
             yield
         finally:
             for service in rules:
-                write_policy(self.layout, service, {})
+                self.set_policy(service, {})
+
+    def set_policy(self, service: str, overrides: Mapping[str, str]) -> None:
+        """Give a service these overrides of its policies from now on."""
+        write_policy(self.layout, service, overrides)
 
     @contextlib.contextmanager
     def without(self, service: str) -> Iterator[None]:
@@ -140,20 +155,50 @@ class OpenstackLab:
         with contextlib.closing(sqlite3.connect(self.layout.database(database), timeout=30)) as connection, connection:
             return connection.execute(statement, values).fetchall()
 
+    def credential(self, account: str) -> str:
+        """A further application credential of this account: its name in clouds.yaml."""
+        (owner,) = [it for it in ACCOUNTS if it.name == account]
+        name = f"{account}-{secrets.token_hex(4)}"
+        login = application_credential(self.layout, owner, self._passwords["agent"], name)
+        self.credentials.add_application_credential(name, entry(self.layout, login))
+        self.credentials.write(self.layout)
+        return name
+
+    def own_projects(self) -> set[str]:
+        """The IDs of the projects that are offered and no seed has made: the administrator's, and the agent's."""
+        with self.api() as api:
+            lists = [api.get("keystone", f"/projects?domain_id=default&name={name}") for name in ("admin", HOME)]
+        return {project["id"] for answer in lists for project in answer["projects"]}
+
+    def reader_of(self, project: str) -> str:
+        """A login of agent-reader's, as a reader of the project with this ID: its name in clouds.yaml."""
+        with self.api() as api:
+            (role,) = api.get("keystone", "/roles?name=reader")["roles"]
+            (user,) = api.get("keystone", "/users?name=agent-reader&domain_id=default")["users"]
+            api.put("keystone", f"/projects/{project}/users/{user['id']}/roles/{role['id']}")
+        login = {"username": "agent-reader", "password": self._passwords["agent"], "user_domain_name": "Default"}
+        self.credentials.clouds[project] = entry(self.layout, {**login, "project_id": project})
+        self.credentials.write(self.layout)
+        return project
+
     def expire(self, cloud: str) -> None:
         """Let an application credential of clouds.yaml have been good until 2020."""
         credential = self.credentials.clouds[cloud]["auth"]["application_credential_id"]
         microseconds = 1_577_836_800_000_000
         self.sql("keystone", "UPDATE application_credential SET expires_at = ? WHERE id = ?", microseconds, credential)
 
-    def requests(self, agent: str = "") -> list[tuple[str, str, str, int]]:
-        """Service, method, path and status of all requests until now whose User-Agent has this in it."""
-        found = []
-        for service in SERVICES:
-            for text in self.layout.access_log(service).read_text().splitlines():
-                line = json.loads(text)
-                if agent in line["agent"]:
-                    found.append((service, line["method"], line["path"], line["status"]))
+    def now(self) -> dict[str, int]:
+        """Where the access logs end at this moment, for `requests`."""
+        return {service: self.layout.access_log(service).stat().st_size for service in SERVICES}
+
+    def requests(self, since: dict[str, int], agent: str = "") -> list[Request]:
+        """The requests that have come since then, by service, whose User-Agent begins like this."""
+        found: list[Request] = []
+        for service, end in since.items():
+            with self.layout.access_log(service).open() as log:
+                log.seek(end)
+                lines = [line for line in map(json.loads, log) if line["agent"].startswith(agent)]
+            found += [Request(service, line["method"], line["path"], line["status"]) for line in lines]
         return found
 
 

@@ -1,5 +1,6 @@
 """What a scan of a real OpenStack offers: all of it, whatever the services cut, and nothing else."""
 
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from live.openstack.conftest import Backend
 from live.openstack.lab.content import DEFAULTS, UNLIMITED, Cloud, Project
 from live.openstack.openstack_lab import OpenstackLab
+from waldur_import_agent.scanners.openstack.login import APPLICATION
 
 ALL: dict[str, Any] = {"kinds": ["project", "server", "volume"], "quotas": ["network"]}
 CAPS: dict[str, dict[str, dict[str, object]]] = {
@@ -26,7 +28,9 @@ def limits(project: Project, *services: str) -> dict[str, int | None]:
     return {name: None if value == UNLIMITED else value for name, value in wanted.items()}
 
 
-async def test_every_project_with_its_names_and_what_is_above_it(backend: Backend, cloud: Cloud) -> None:
+async def test_every_project_with_its_names_and_what_is_above_it(
+    backend: Backend, openstack_lab: OpenstackLab, cloud: Cloud
+) -> None:
     """1,100 projects, awkward names, nested, one name in three domains; disabled ones are counted."""
     scan = await backend.scan(quotas=[])
     assert scan.complete
@@ -100,10 +104,12 @@ async def test_a_cloud_that_gives_five_rows_in_an_answer_is_read_whole(
     settings = ALL | {"select": FEW}
     before = await backend.scan(**settings)
     with openstack_lab.configured(CAPS):
-        mark = len(openstack_lab.requests())
+        begin = openstack_lab.now()
         assert await backend.scan(**settings) == before
-        pages = [path for _, _, path, _ in openstack_lab.requests()[mark:] if "/projects" in path]
-    assert len(pages) > len(cloud.projects) / 5
+        requests = openstack_lab.requests(begin, APPLICATION)
+    pages = Counter(request.path.partition("?")[0].rpartition("/v")[2] for request in requests)
+    assert pages["3/projects"] > len(cloud.projects) / 5
+    assert pages["2.1/servers/detail"] > len(cloud.servers) / 5
 
 
 async def test_a_keystone_that_truncates_is_read_whole(backend: Backend, openstack_lab: OpenstackLab) -> None:

@@ -7,8 +7,10 @@ from typing import Any
 from live.openstack.lab.api import Api
 from live.openstack.lab.services import SERVICES, Layout
 
-AUDITOR = "import_auditor"
-"""A role of no meaning to the services until policies name it."""
+READS_ALL = "import_reader"
+"""The role of docs/scanners/openstack.md: of no meaning to the services until policies name it."""
+WALDUR = "waldur"
+"""The cloud of clouds.yaml that the documentation starts with: an application credential with the role admin."""
 HOME = "agent-home"
 """The project in which the agent's users have their roles."""
 
@@ -26,7 +28,7 @@ class Account:
 ACCOUNTS = (
     Account("agent-admin", ("admin",)),
     Account("agent-reader", ("reader",)),
-    Account("agent-auditor", ("reader", AUDITOR)),
+    Account("agent-reads-all", ("reader", READS_ALL)),
     Account("agent-system", ("reader",), scope="system"),
     Account("agent-domain", ("reader",), scope="domain"),
 )
@@ -39,10 +41,35 @@ class Credentials:
     clouds: dict[str, dict[str, Any]] = field(default_factory=dict)
     secrets: list[str] = field(default_factory=list)
 
+    def add_application_credential(self, name: str, entry: dict[str, Any]) -> None:
+        """An entry whose `auth` is what `application_credential` gave."""
+        self.clouds[name] = entry | {"auth_type": "v3applicationcredential"}
+        self.secrets.append(entry["auth"]["application_credential_secret"])
+
     def write(self, layout: Layout) -> None:
         """Write clouds.yaml."""
         layout.clouds.write_text(json.dumps({"clouds": self.clouds}, indent=1) + "\n")  # JSON is YAML
         layout.clouds.chmod(0o600)
+
+
+def entry(layout: Layout, auth: dict[str, str]) -> dict[str, Any]:
+    """An entry of clouds.yaml."""
+    return {
+        "auth": {"auth_url": layout.url("keystone", "/v3"), **auth},
+        "region_name": "RegionOne",
+        "identity_api_version": 3,
+    }
+
+
+def application_credential(layout: Layout, account: Account, password: str, name: str) -> dict[str, str]:
+    """Made by its owner, with all roles of that: what logs in with it."""
+    with Api(layout, account.name, password, account.project) as owner:
+        made = owner.post(
+            "keystone",
+            f"/users/{owner.user}/application_credentials",
+            {"application_credential": {"name": name}},
+        )["application_credential"]
+    return {"application_credential_id": made["id"], "application_credential_secret": made["secret"]}
 
 
 class Registrar:
@@ -54,7 +81,7 @@ class Registrar:
 
     def fill(self) -> Credentials:
         """Make all users and the catalog; what logs in then."""
-        for role in ("service", AUDITOR):
+        for role in ("service", READS_ALL):
             if role not in self._roles:
                 self._roles[role] = self._made("role", name=role)
         self._api.post("keystone", "/projects", {"project": {"name": HOME, "domain_id": "default"}})
@@ -73,7 +100,9 @@ class Registrar:
             login = self._password(account.name, self._passwords["agent"])
             credentials.clouds[account.name] = self._entry({**login, **scope})
             if account.scope == "project":
-                self._application_credential(account, credentials)
+                login = application_credential(self._layout, account, self._passwords["agent"], "import-agent")
+                credentials.add_application_credential(f"{account.name}-credential", self._entry(login))
+        credentials.clouds[WALDUR] = credentials.clouds["agent-admin-credential"]
         return credentials
 
     def _made(self, kind: str, **values: Any) -> str:
@@ -108,25 +137,8 @@ class Registrar:
                     url=self._layout.url(service.name, service.path),
                 )
 
-    def _application_credential(self, account: Account, credentials: Credentials) -> None:
-        """Made by its owner, with all roles of that; the entry's name ends in `-credential`."""
-        with Api(self._layout, account.name, self._passwords["agent"], account.project) as owner:
-            made = owner.post(
-                "keystone",
-                f"/users/{owner.user}/application_credentials",
-                {"application_credential": {"name": "import-agent"}},
-            )["application_credential"]
-        login = {"application_credential_id": made["id"], "application_credential_secret": made["secret"]}
-        entry = self._entry(login) | {"auth_type": "v3applicationcredential"}
-        credentials.clouds[f"{account.name}-credential"] = entry
-        credentials.secrets.append(made["secret"])
-
     def _password(self, user: str, password: str) -> dict[str, str]:
         return {"username": user, "password": password, "user_domain_name": "Default"}
 
     def _entry(self, auth: dict[str, str]) -> dict[str, Any]:
-        return {
-            "auth": {"auth_url": self._layout.url("keystone", "/v3"), **auth},
-            "region_name": "RegionOne",
-            "identity_api_version": 3,
-        }
+        return entry(self._layout, auth)

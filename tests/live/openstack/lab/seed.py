@@ -154,7 +154,7 @@ class Seeder:
             self._api.post("nova", "/flavors", {"flavor": flavor})
         templates = self._templates("nova")
         owners = [project.id for project in self.cloud.projects if project.label != "zero"]
-        owners += [self._orphan()]
+        orphan = self._orphan()
         over_quota = self.cloud.project("over-quota").id
         states = []
         for number in range(count):
@@ -163,7 +163,7 @@ class Seeder:
                 Server(
                     self._id(),
                     _name(awkward.SERVER_NAMES, number, "vm") or "",
-                    over_quota if number < 3 else owners[number % len(owners)],
+                    over_quota if number < 3 else orphan if number % 97 == 96 else owners[number % len(owners)],
                     list(FLAVORS)[number % len(FLAVORS)],
                     states[-1][-1],
                 )
@@ -199,13 +199,14 @@ class Seeder:
 
     def _volumes(self, count: int) -> None:
         template = self._templates("cinder")["volume"]
-        owners = [project.id for project in self.cloud.projects] + [self._orphan()]
+        owners = [project.id for project in self.cloud.projects]
+        orphan = self._orphan()
         for number in range(count):
             state = VOLUME_STATES[number % len(VOLUME_STATES)]
             volume = Volume(
                 self._id(),
                 _name(awkward.VOLUME_NAMES, number, "volume") or "",
-                owners[number % len(owners)],
+                orphan if number % 97 == 96 else owners[number % len(owners)],
                 self._random.choice((1, 10, 100, 2000)),
                 state,
             )
