@@ -176,10 +176,15 @@ def slow_sacctmgr(station: Station) -> Path:
     return pids
 
 
+def numbers(pids: Path) -> list[int]:
+    """The processes that have been noted so far."""
+    return [int(word) for word in pids.read_text().split()] if pids.exists() else []
+
+
 async def started(station: Station, request: Request, pids: Path) -> list[int]:
     """Wait until the check at the start and the scan have each started the program; their processes and children."""
-    await station.until(lambda: request.state == "Processing" and pids.exists() and len(pids.read_text().split()) == 4)
-    return [int(word) for word in pids.read_text().split()]
+    await station.until(lambda: request.state == "Processing" and len(numbers(pids)) == 4)
+    return numbers(pids)
 
 
 def running(pid: int) -> bool:
