@@ -62,6 +62,15 @@ class StateError(AgentError):
     exit_code = ExitCode.CONFIGURATION
 
 
+class StateBusyError(StateError):
+    """The state directory or the journal cannot be used now, and may be later: a full disk, a lock, a file server.
+
+    Not the code of a wrong configuration, after which systemd does not start the agent again.
+    """
+
+    exit_code = ExitCode.LEFT
+
+
 class LockedError(AgentError):
     """Another agent on this host already answers this offering."""
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from waldur_import_agent.errors import StateError
+from waldur_import_agent.errors import StateBusyError, StateError
 from waldur_import_agent.system import now
 
 SCHEMA_VERSION = 1
@@ -25,6 +25,8 @@ ROUNDS_KEPT = 100
 """Rounds of one offering that are kept with their reasons."""
 BUSY_SECONDS = 10.0
 """How long to wait for another process that holds the file."""
+PASSING = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR})
+"""SQLite's primary result codes for what may be better later (https://www.sqlite.org/rescode.html)."""
 
 SCHEMA = """
 CREATE TABLE claim (
@@ -366,4 +368,6 @@ def _errors(path: Path) -> Iterator[None]:
             if broken
             else "Look for a full disk, a read-only file system or the permissions of the state directory"
         )
-        raise StateError(f"the journal {path} cannot be used: {error}", remedy=remedy) from error
+        passing = getattr(error, "sqlite_errorcode", 0) & 0xFF in PASSING
+        kind = StateBusyError if passing else StateError
+        raise kind(f"the journal {path} cannot be used: {error}", remedy=remedy) from error

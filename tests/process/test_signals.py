@@ -11,7 +11,7 @@ import pytest
 from support.station import Station
 from waldur_import_agent.errors import ExitCode
 from waldur_import_agent.journal import Journal
-from waldur_import_agent.sandbox import Answer, Fault, requests_to
+from waldur_import_agent.sandbox import Answer, Fault, Request, requests_to
 
 STOP_SECONDS = 20.0
 """A stop must take less; the machine may be busy."""
@@ -134,7 +134,7 @@ async def test_wait_after_a_failed_round_is_cut_short(station: Station) -> None:
         Fault(requests_to("GET", "marketplace-provider-offerings"), Answer(403, {"detail": "No"}))
     )
     daemon = await station.start("run")
-    await station.hears(daemon, "round not possible")
+    await station.hears(daemon, "outage: requests cannot be answered")
     sent = time.monotonic()
     daemon.terminate()
     assert (await station.end(daemon)).code == ExitCode.OK
@@ -162,20 +162,30 @@ SACCTMGR = """\
 #!/bin/sh
 # starts a child that holds the output open, and waits for it
 sleep 1000 &
-echo $$ $! > "{pids}.new"
-mv "{pids}.new" "{pids}"
+echo $$ $! >> "{pids}"
 wait
 """
 
 
 def slow_sacctmgr(station: Station) -> Path:
-    """Configure a sacctmgr that never answers; the file in which it writes its process id and that of its child."""
+    """Configure a sacctmgr that never answers; the file in which each writes its process id and that of its child."""
     pids, program = station.directory / "pids", station.directory / "sacctmgr"
     program.write_text(SACCTMGR.format(pids=pids))
     program.chmod(0o755)
     scanner = {"type": "slurm", "cluster": "c1", "sacctmgr": str(program)}
     station.configure(offerings=[{"uuid": station.offering.uuid, "scanner": scanner}])
     return pids
+
+
+def numbers(pids: Path) -> list[int]:
+    """The processes that have been noted so far."""
+    return [int(word) for word in pids.read_text().split()] if pids.exists() else []
+
+
+async def started(station: Station, request: Request, pids: Path) -> list[int]:
+    """Wait until the check at the start and the scan have each started the program; their processes and children."""
+    await station.until(lambda: request.state == "Processing" and len(numbers(pids)) == 4)
+    return numbers(pids)
 
 
 def running(pid: int) -> bool:
@@ -191,11 +201,10 @@ async def test_first_signal_lets_the_scan_go_on_and_the_second_kills_all_of_it(s
     pids = slow_sacctmgr(station)
     request = station.ask()
     daemon = await station.start("run")
-    await station.until(pids.exists)
-    processes = [int(word) for word in pids.read_text().split()]
+    processes = await started(station, request, pids)
     daemon.terminate()
     await station.hears(daemon, "a running round may end")
-    assert [running(pid) for pid in processes] == [True, True]
+    assert all(map(running, processes))
     sent = time.monotonic()
     daemon.terminate()
     assert (await station.end(daemon)).code == ExitCode.LEFT
@@ -211,10 +220,9 @@ async def test_deadline_kills_the_scan(station: Station) -> None:
     pids = slow_sacctmgr(station)
     settings = station.config.read_text()
     station.config.write_text(f"grace: 300ms\n{settings}")
-    station.ask()
+    request = station.ask()
     daemon = await station.start("run")
-    await station.until(pids.exists)
-    processes = [int(word) for word in pids.read_text().split()]
+    processes = await started(station, request, pids)
     daemon.terminate()
     assert (await station.end(daemon)).code == ExitCode.LEFT
     await station.until(lambda: not any(map(running, processes)))
