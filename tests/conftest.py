@@ -1,5 +1,6 @@
 """What holds for all tests: an environment without surprises, and logs that pytest shows where a test fails."""
 
+import logging
 import os
 from collections.abc import Iterator
 
@@ -30,7 +31,9 @@ def logs_to_pytest() -> Iterator[None]:
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=False,
     )
+    level = logging.getLogger().level
     yield
+    logging.getLogger().setLevel(level)  # a command that was tested may have raised it
     structlog.reset_defaults()
     structlog.contextvars.clear_contextvars()
 
