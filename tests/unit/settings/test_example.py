@@ -15,6 +15,7 @@ from waldur_import_agent.scanners.inventory import InventorySettings
 from waldur_import_agent.scanners.openstack import OpenStackScanner
 from waldur_import_agent.scanners.registry import available, settings_model
 from waldur_import_agent.scanners.slurm import SlurmScanner
+from waldur_import_agent.scanners.slurmrestd.settings import SlurmrestdSettings
 from waldur_import_agent.settings.load import Configuration, load_configuration
 from waldur_import_agent.settings.models import Settings
 from waldur_import_agent.settings.shape import alternatives, beneath
@@ -23,6 +24,7 @@ EXAMPLE = Path(__file__).parents[3] / "config.example.yaml"
 MODELS: tuple[type[BaseModel], ...] = (
     Settings,
     SlurmScanner.settings_model,
+    SlurmrestdSettings,
     InventorySettings,
     CommandSettings,
     OpenStackScanner.settings_model,
@@ -89,6 +91,7 @@ def test_the_example_is_valid(tmp_path: Path) -> None:
         "inventory",
         "command",
         "openstack",
+        "slurmrestd",
     ]
 
 

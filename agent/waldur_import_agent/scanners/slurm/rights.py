@@ -21,8 +21,8 @@ HIDING = ("users", "accounts")
 _DBD = "SlurmDBD configuration:"
 _LINE = re.compile(r"^(\w+) *= ?(.*)$", re.MULTILINE)
 OPERATOR = (
-    "Give the agent's user AdminLevel=Operator (`sacctmgr add user NAME account=ACCOUNT adminlevel=operator`), or take "
-    "`{word}` out of PrivateData in slurmdbd.conf"
+    "Give the user whom SLURM takes the agent for AdminLevel=Operator (`sacctmgr add user NAME account=ACCOUNT "
+    "adminlevel=operator`), or take `{word}` out of PrivateData in slurmdbd.conf"
 )
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import socketserver
+import ssl
 import threading
 from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler
@@ -48,6 +49,10 @@ class Answers:
         """Answer a path of the accounting so."""
         self.put(f"/slurmdb/{self.version}/{name}", body, status)
 
+    def become(self, other: "Answers") -> None:
+        """Answer like another one from now on: the server was replaced."""
+        self.version, self.release, self._answers = other.version, other.release, other._answers
+
     def fail(self, name: str, failure: str) -> None:
         """Answer a path of the accounting with a recorded failure of the release."""
         recorded = FAILURES[f"{self.release} {failure}"]
@@ -82,6 +87,7 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = False
 
     def do_GET(self) -> None:
+        """One request."""
         answers: Answers = self.server.answers  # type: ignore[attr-defined] # both servers have them
         answers.asked.append(self.path)
         answers.headers.append(dict(self.headers))
@@ -97,23 +103,28 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
     def handle(self) -> None:
+        """One connection; who asked may have gone."""
         with contextlib.suppress(ConnectionError):
             super().handle()
 
-    def log_message(self, *arguments: object) -> None: ...
+    def log_message(self, *arguments: object) -> None:
+        """Nothing is logged."""
 
 
 @contextlib.contextmanager
-def served(answers: Answers, socket: Path | None = None) -> Iterator[str]:
+def served(answers: Answers, socket: Path | None = None, *, tls: ssl.SSLContext | None = None) -> Iterator[str]:
     """The server while the block runs; its address, or that of a socket that it does not have."""
     server: _Server | _UnixServer
     server = _Server(("127.0.0.1", 0), _Handler) if socket is None else _UnixServer(str(socket), _Handler)
     server.answers = answers
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     with server:
         thread.start()
         try:
-            yield f"http://127.0.0.1:{server.server_address[1]}" if socket is None else ""
+            scheme = "http" if tls is None else "https"
+            yield "" if socket is not None else f"{scheme}://127.0.0.1:{server.server_address[1]}"
         finally:
             answers.ended.set()
             server.shutdown()
