@@ -31,11 +31,33 @@ SITES = {
     "two instances": {"one": "default", "two": "other"},
 }
 ANSWERS = [500, 502, 503, 429, 403, 404]
+STEPS = 80
+STEPS_BETWEEN = 40
+"""Steps from one quiet time to the next, at the least."""
+LIMITS = [None, 10, 11, 12]
+MEDDLING = [
+    *["account_changes"] * 3,
+    "backend_breaks_or_is_mended",
+    "staff_end_a_request",
+    "staff_import_or_delete_a_record",
+    "staff_rename_the_project",
+]
+SECONDS = [0.5, 5.0, 25.0, 100.0, 700.0]
+HOURS = [0, 0, 30, -30]
+ACTIONS = [
+    *["poll"] * 3,
+    *["calls_of_one_agent_go_on"] * 5,
+    *["all_come_to_their_next_write"] * 3,
+    *["one_call_goes_on", "all_go_on_in_turns"] * 3,
+    *["call_is_lost", "answer_is_lost", "call_fails"] * 2,
+    *["time_passes", "agent_is_killed"],
+]
+"""As often as they stand here."""
 ACCOUNTS = ["hpc_a", "hpc_b", "hpc_c"]
 THOROUGH = settings().max_examples > 100
 MACHINE = settings(
     deadline=None,
-    stateful_step_count=60,
+    stateful_step_count=STEPS,
     derandomize=not THOROUGH,
     suppress_health_check=list(HealthCheck),
 )
@@ -72,144 +94,139 @@ class Machine(RuleBasedStateMachine):
     def holds(self) -> None:
         """After each step."""
         if hasattr(self, "world"):
+            self.world.steps += 1
             self.world.check()
 
     def _call(self, which: int) -> Call:
         calls = self.world.network.calls()
         return calls[which % len(calls)]
 
-    def under_way(self) -> bool:
-        """Whether there are calls under way."""
-        return bool(self.world.network.calls())
-
     # --- agents and the network
 
-    @rule(which=index)
-    def poll(self, which: int) -> None:
-        """The metronome wakes an agent."""
-        agent = self.world.agents[which % len(self.world.agents)]
-        if not agent.busy:
-            self.world.disturbed = False
-            agent.poll()
+    @rule(action=st.sampled_from(ACTIONS), which=index, amount=index)
+    def agents_and_network(self, action: str, which: int, amount: int) -> None:
+        """What happens most: one rule, since hypothesis leaves whole rules out of many of its examples."""
+        if action == "poll" or not self.world.network.calls():
+            self._poll(which, asked=amount % 4 > 0)
+        else:
+            getattr(self, f"_{action}")(which, amount)
 
-    @precondition(under_way)
-    @rule(which=index, steps=st.integers(1, 40))
-    def calls_of_one_agent_go_on(self, which: int, steps: int) -> None:
+    def _poll(self, which: int, *, asked: bool) -> None:
+        """Staff may ask, then the metronome wakes one agent, or all."""
+        agents = self.world.agents
+        if asked:
+            self.world.ask()
+        for agent in agents if which % 2 else [agents[which // 2 % len(agents)]]:
+            if not agent.busy:
+                self.world.disturbed = False
+                agent.poll()
+
+    def _calls_of_one_agent_go_on(self, which: int, amount: int) -> None:
         """For a while one agent is served, and the other one waits."""
         sender = self._call(which).sender
-        for _ in range(steps):
+        for _ in range(amount % 25):
             calls = self.world.network.calls(sender)
             if not calls:
                 break
             self.world.go_on(calls[0])
 
-    @precondition(under_way)
-    @rule(which=index)
-    def one_call_goes_on(self, which: int) -> None:
+    def _all_come_to_their_next_write(self, which: int, amount: int) -> None:
+        """Where the order matters most."""
+        for agent in self.world.agents:
+            while (calls := self.world.network.calls(agent.name)) and calls[0].request.method == "GET":
+                self.world.go_on(calls[0])
+
+    def _all_go_on_in_turns(self, which: int, amount: int) -> None:
+        """Side by side, step by step."""
+        for _ in range(1 + amount % 8):
+            for agent in self.world.agents:
+                for call in self.world.network.calls(agent.name)[:1]:
+                    self.world.go_on(call)
+
+    def _one_call_goes_on(self, which: int, amount: int) -> None:
         """Any call may be the next, also one whose client is gone."""
         self.world.go_on(self._call(which))
 
-    @precondition(under_way)
-    @rule(which=index)
-    def call_is_lost(self, which: int) -> None:
-        """It never arrives; or it does, and its answer is lost."""
+    def _call_is_lost(self, which: int, amount: int) -> None:
+        """It never arrives; where Waldur is already at it, its answer does not."""
         self.world.network.lose(self._call(which))
 
-    @precondition(under_way)
-    @rule(which=index)
-    def answer_is_lost(self, which: int) -> None:
+    def _answer_is_lost(self, which: int, amount: int) -> None:
         """Waldur acts, and nobody is told."""
         call = self._call(which)
         call.lose_answer = True
         while call in self.world.network.calls():
             self.world.go_on(call)
 
-    @precondition(lambda self: bool(self.world.network.waiting))
-    @rule(which=index, status=st.sampled_from(ANSWERS))
-    def call_fails(self, which: int, status: int) -> None:
+    def _call_fails(self, which: int, amount: int) -> None:
         """Waldur, or what stands before it, refuses or fails."""
-        calls = self.world.network.waiting
-        if status in {500, 403, 404}:
-            self.world.excuse_open()
-        self.world.network.answer(calls[which % len(calls)], status, {"detail": "No such luck."})
+        if calls := self.world.network.waiting:
+            status = ANSWERS[amount % len(ANSWERS)]
+            if status in {500, 403, 404}:
+                self.world.excuse_open()
+            self.world.network.answer(calls[which % len(calls)], status, {"detail": "No such luck."})
 
-    @rule(seconds=st.sampled_from([0.5, 5.0, 25.0, 100.0, 700.0]))
-    def time_passes(self, seconds: float) -> None:
-        """Calls take too long, and retries begin."""
-        self.world.loop.advance(seconds)
+    def _time_passes(self, which: int, amount: int) -> None:
+        """Calls take too long, and retries begin; sometimes the clock of the agents' hosts is set as well."""
+        self.world.loop.advance(SECONDS[amount % len(SECONDS)])
+        self.world.clock_offset += timedelta(hours=HOURS[which % len(HOURS)])
 
-    @rule(hours=st.integers(-30, 30))
-    def clock_jumps(self, hours: int) -> None:
-        """The clock of the agents' host is set."""
-        self.world.clock_offset = timedelta(hours=hours)
-
-    @rule(which=index)
-    def agent_is_killed(self, which: int) -> None:
-        """What it has sent may still arrive."""
-        self.world.excuse_open()  # five kills are enough for one request
+    def _agent_is_killed(self, which: int, amount: int) -> None:
+        """What it has sent may still arrive. Five kills are enough for one request."""
+        self.world.excuse_open()
         self.world.agents[which % len(self.world.agents)].kill()
 
-    # --- people
+    # --- people, and the backend
 
-    @rule()
-    def staff_ask(self) -> None:
-        """Another request."""
-        self.world.sandbox.add_request(self.world.offering)
+    @rule(action=st.sampled_from(MEDDLING), which=index, amount=index)
+    def people_and_backend(self, action: str, which: int, amount: int) -> None:
+        """What happens beside the agents."""
+        getattr(self, f"_{action}")(which, amount)
 
-    @precondition(lambda self: any(request.state not in ENDED for request in self.world.requests))
-    @rule(which=index, erred=st.booleans())
-    def staff_end_a_request(self, which: int, *, erred: bool) -> None:
+    def _staff_end_a_request(self, which: int, amount: int) -> None:
         """By hand."""
         waiting = [request for request in self.world.requests if request.state not in ENDED]
+        if not waiting:
+            return
         request = waiting[which % len(waiting)]
         self.world.excused.add(request.uuid)
-        if erred:
+        if amount % 2:
             self.world.sandbox.set_erred(request, "by hand", "")
         elif request.state == "Processing":
             self.world.sandbox.set_done(request)
 
-    @precondition(lambda self: bool(self.world.records))
-    @rule(which=index, keep=st.booleans())
-    def staff_import_or_delete_a_record(self, which: int, *, keep: bool) -> None:
+    def _staff_import_or_delete_a_record(self, which: int, amount: int) -> None:
         """An import makes a resource of it."""
         records = self.world.records
+        if not records:
+            return
         record = records[which % len(records)]
         self._disturb(record.backend_id)
-        if not keep:
+        if amount % 2:
             self.world.sandbox.delete_record(record)
         elif record.backend_id not in self.world.imported:
             self.world.sandbox.import_record(record, self.world.offering.plans[0])
 
-    @rule(slug=st.sampled_from([SLUG, "alpha-two"]))
-    def staff_rename_the_project(self, slug: str) -> None:
+    def _staff_rename_the_project(self, which: int, amount: int) -> None:
         """With another slug the rule does not find it."""
         self.world.disturbed = True
-        if slug != SLUG:
-            self.world.excuse_open()
+        self.world.excuse_open()
+        slug = SLUG if self.world.project.slug != SLUG else "alpha-two"
         self.world.project.name, self.world.project.slug = f"Project {slug}", slug
 
-    # --- the backend
-
-    @rule(account=st.sampled_from(ACCOUNTS), limit=st.integers(10, 12))
-    def account_is_made_or_changed(self, account: str, limit: int) -> None:
-        """A new account, or another limit."""
+    def _account_changes(self, which: int, amount: int) -> None:
+        """A new account, another limit, or it is removed."""
+        account, limit = ACCOUNTS[which % len(ACCOUNTS)], LIMITS[amount % len(LIMITS)]
         if self.world.backend.limits.get(account) != limit:
             self._disturb(account)
-            self.world.backend.limits[account] = limit
+            self.world.backend.limits.pop(account, None)
+            if limit is not None:
+                self.world.backend.limits[account] = limit
 
-    @rule(account=st.sampled_from(ACCOUNTS))
-    def account_is_removed(self, account: str) -> None:
-        """What stood for it has to go."""
-        if account in self.world.backend.limits:
-            self._disturb(account)
-            del self.world.backend.limits[account]
-
-    @rule(broken=st.booleans())
-    def backend_breaks_or_is_mended(self, *, broken: bool) -> None:
+    def _backend_breaks_or_is_mended(self, which: int, amount: int) -> None:
         """For good, until somebody mends it."""
-        if broken:
-            self.world.excuse_open()
-        self.world.backend.broken = broken
+        self.world.excuse_open()
+        self.world.backend.broken = not self.world.backend.broken
 
     def _disturb(self, account: str) -> None:
         self.world.disturbed = True
@@ -217,10 +234,12 @@ class Machine(RuleBasedStateMachine):
 
     # --- quiet
 
+    @precondition(lambda self: self.world.steps >= STEPS_BETWEEN)
     @rule()
     def all_is_quiet(self) -> None:
         """All is mended for a while, and in order."""
         self.world.settle()
+        self.world.steps = 0
 
 
 class NaiveMachine(Machine):

@@ -45,12 +45,13 @@ class World:
         """Requests that may end Erred, since somebody or something has seen to it."""
         self.stable: set[str] = set()
         """Accounts that nobody has touched since all was quiet: each is known to Waldur at all times."""
+        self.steps = 0
+        """Since all was quiet."""
         self.disturbed = False
         """Whether anything but the agent has changed either side since its round began."""
         self._instances = agents
         self._violations: list[str] = []
         self._order = itertools.count(1)
-        self._claims: set[tuple[str, str]] = set()
         self._told_yes: set[tuple[str, str]] = set()
         self._looked: dict[tuple[str, str], int] = {}
         self._done: dict[str, int] = {}
@@ -91,6 +92,12 @@ class World:
         """What is open now may end Erred."""
         self.excused |= {request.uuid for request in self.requests if request.state not in ENDED}
 
+    def ask(self) -> None:
+        """Staff create a request. It may end Erred where the backend is broken, or the rule finds no project, now."""
+        request = self.sandbox.add_request(self.offering)
+        if self.backend.broken or self.project.slug != SLUG:
+            self.excused.add(request.uuid)
+
     # --- what is watched
 
     def _arrives(self, call: Call) -> None:
@@ -98,16 +105,12 @@ class World:
         who = (call.sender, call.subject)
         if call.answer.done():
             self.disturbed = True  # from a dead process, or too late
-        if call.name.endswith("/start_processing/"):
-            self._claims.add(who)
-        elif call.name.endswith("/set_erred/"):
+        if call.name.endswith("/set_erred/"):
             if who not in self._told_yes:
                 self._violations.append("set_erred for a request that is not certainly the agent's")
             if self._done.get(call.subject, 0) > 0 and self._done[call.subject] < self._looked.get(who, 1 << 60):
                 self._violations.append("set_erred for a request that the agent could know to be Done")
         elif call.name.endswith("/set_done/"):
-            if who not in self._claims:
-                self._violations.append("set_done for a request that the agent never claimed")
             self._check_done(call)
         elif call.request.method == "DELETE":
             record = self.sandbox.records.get(call.subject)
@@ -167,7 +170,7 @@ class World:
         self.project.slug = SLUG
         self.run_out()
         for agent in self.agents:
-            self.sandbox.add_request(self.offering)
+            self.ask()
             for _ in range(2):
                 self.disturbed = False
                 agent.poll()
