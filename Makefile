@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 ROUNDS ?= 2000
 
-.PHONY: help setup demo test test-live test-live-slurm test-live-openstack test-example lint types imports unit soak lock build clean
+.PHONY: help setup demo test test-live test-live-slurm test-live-openstack test-example lint types imports unit coverage soak lock build clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -31,6 +31,9 @@ imports: $(STAMP)
 	$(BIN)/lint-imports
 
 unit: $(STAMP)
+	$(BIN)/pytest -n 2 --dist worksteal tests --ignore=tests/live
+
+coverage: $(STAMP)  ## the same tests, and what they do not reach
 	$(BIN)/pytest -n 2 --dist worksteal --cov --cov-report=term tests --ignore=tests/live
 
 soak: $(STAMP)  ## ROUNDS=2000 rounds under trouble; the last line is the result (docs/reliability.md)

@@ -160,7 +160,8 @@ async def test_wait_between_two_attempts_is_cut_short(station: Station) -> None:
 
 SACCTMGR = """\
 #!/bin/sh
-# starts a child that holds the output open, and waits for it
+# starts a child that holds the output open, and waits for it; what the check at the start asks fails at once
+[ "$1" = --version ] && exit 1
 sleep 1000 &
 echo $$ $! >> "{pids}"
 wait
