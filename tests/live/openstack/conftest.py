@@ -14,7 +14,7 @@ from waldur_import_agent.scanners.openstack import OpenStackScanner
 from waldur_import_agent.scanners.openstack.settings import OpenStackSettings
 
 HERE = Path(__file__).parent
-PROJECTS, SERVERS, VOLUMES = 1100, 400, 400
+PROJECTS, SERVERS, VOLUMES = 1100, 250, 250
 """More projects than Keystone gives in one page, as it comes; the others are also asked with small pages."""
 
 
