@@ -38,6 +38,7 @@ LIMITS = [None, 10, 11, 12]
 MEDDLING = [
     *["account_changes"] * 3,
     "backend_breaks_or_is_mended",
+    "role_is_lost_or_given_back",
     "staff_end_a_request",
     "staff_import_or_delete_a_record",
     "staff_rename_the_project",
@@ -227,6 +228,12 @@ class Machine(RuleBasedStateMachine):
         """For good, until somebody mends it."""
         self.world.excuse_open()
         self.world.backend.broken = not self.world.backend.broken
+
+    def _role_is_lost_or_given_back(self, which: int, amount: int) -> None:
+        """Without it lists are empty, and all else is a 404 or a 403."""
+        self.world.disturbed = True
+        self.world.excuse_open()
+        self.world.give_role(given=not self.world.role_given)
 
     def _disturb(self, account: str) -> None:
         self.world.disturbed = True

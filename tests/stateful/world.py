@@ -45,6 +45,7 @@ class World:
         """Requests that may end Erred, since somebody or something has seen to it."""
         self.stable: set[str] = set()
         """Accounts that nobody has touched since all was quiet: each is known to Waldur at all times."""
+        self.role_given = True
         self.steps = 0
         """Since all was quiet."""
         self.disturbed = False
@@ -95,8 +96,16 @@ class World:
     def ask(self) -> None:
         """Staff create a request. It may end Erred where the backend is broken, or the rule finds no project, now."""
         request = self.sandbox.add_request(self.offering)
-        if self.backend.broken or self.project.slug != SLUG:
+        if self.backend.broken or self.project.slug != SLUG or not self.role_given:
             self.excused.add(request.uuid)
+
+    def give_role(self, *, given: bool) -> None:
+        """The agents' role on the offering."""
+        if given and not self.role_given:
+            self.sandbox.grant(self.sandbox.agent, self.offering)
+        elif not given:
+            self.sandbox.revoke(self.sandbox.agent, self.offering)
+        self.role_given = given
 
     # --- what is watched
 
@@ -168,6 +177,7 @@ class World:
         """All is mended. Each agent gets a request and two polls: then everything is in order."""
         self.backend.broken = False
         self.project.slug = SLUG
+        self.give_role(given=True)
         self.run_out()
         for agent in self.agents:
             self.ask()
