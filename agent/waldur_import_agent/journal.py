@@ -124,13 +124,6 @@ class Journal:
         path = directory / "journal.sqlite3"
         try:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            owner = directory.stat().st_uid
-            if os.geteuid() == 0 and owner != 0 and not path.exists():
-                raise StateError(
-                    f"the state directory {directory} belongs to another user (uid {owner}), and this is root, whose "
-                    "journal that user's agent could not write",
-                    remedy=f"Run the agent as the user {owner}, or give state_dir a directory of its own",
-                )
             path.touch(mode=0o600)
         except OSError as error:
             raise StateError(

@@ -446,21 +446,6 @@ def test_disk_without_room_is_found_at_the_start(journal: Journal, directory: Pa
     assert len(claims(directory)) == 1
 
 
-def test_root_does_not_make_a_journal_for_another_user(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A journal of root's in a service user's directory would lock that user out; one that is there may be read."""
-    directory.mkdir(parents=True)
-    Journal.open(directory).close()
-    if os.geteuid() == 0:
-        os.chown(directory, 65534, 65534)
-    monkeypatch.setattr(os, "geteuid", lambda: 0)
-    Journal.open(directory).close()
-    file(directory).unlink()
-    with pytest.raises(StateError, match="belongs to another user") as raised:
-        Journal.open(directory)
-    assert "Run the agent as the user" in raised.value.remedy
-    assert not file(directory).exists()
-
-
 # --- looking into it
 
 
