@@ -444,3 +444,39 @@ def test_disk_without_room_is_found_at_the_start(journal: Journal, directory: Pa
     assert "Look for a full disk" in raised.value.remedy
     assert raised.value.exit_code is ExitCode.LEFT  # systemd tries again: there may be room later
     assert len(claims(directory)) == 1
+
+
+# --- looking into it
+
+
+def test_looking_into_a_journal_changes_nothing(directory: Path, journal: Journal) -> None:
+    """Rounds and reasons can be read while the agent has it open, and nothing can be written."""
+    journal.record_round(a_round(run="r1"), [Reason("acct1", "skipped", "no name")])
+    with Journal.open_to_read(directory) as reading:
+        assert [past.run for past in reading.rounds(OFFERING)] == ["r1"]
+        assert reading.reasons("r1") == [Reason("acct1", "skipped", "no name")]
+        with pytest.raises(StateError, match="readonly"):
+            reading.forget("q1")
+
+
+def test_looking_for_a_journal_makes_none(directory: Path) -> None:
+    """Where there is none, that is told with the reason, and the directory is not made."""
+    with pytest.raises(StateError, match=r"there is no journal in .*The agent has not run yet"):
+        Journal.open_to_read(directory)
+    assert not directory.exists()
+
+
+def test_looking_into_a_journal_of_a_newer_release_is_refused(directory: Path, journal: Journal) -> None:
+    """What it means is not known here."""
+    with other_connection(directory) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    with pytest.raises(StateError, match="schema version 99"):
+        Journal.open_to_read(directory)
+
+
+def test_looking_into_what_is_no_journal_is_told(directory: Path) -> None:
+    """A file of something else."""
+    directory.mkdir(parents=True)
+    file(directory).write_text("no database, but a text that is longer than a header " * 10)
+    with pytest.raises(StateError, match="cannot be used"):
+        Journal.open_to_read(directory)
