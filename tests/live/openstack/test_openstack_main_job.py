@@ -30,6 +30,10 @@ RULES = [
 """A project by its own ID, a server or a volume by that of its project, the backend_id of Waldur's."""
 
 
+WITH_THINGS = {"exclude": [{"name": "^project-0(0[3-9]|1)"}]}
+"""Leaves out two thirds of the projects, none of which has a server or a volume: their records are kept."""
+
+
 def documented_offering() -> dict[str, Any]:
     """The offering of OpenStack tenants in the README, as written."""
     blocks = re.findall(r"^```yaml\n(.*?)^```$", README.read_text(), re.MULTILINE | re.DOTALL)
@@ -118,7 +122,7 @@ async def test_everything_is_reported_then_nothing_is_written_then_what_has_chan
 ) -> None:
     """1,100 projects, with the README's example as written: each right, none missing, within the budget of requests.
 
-    A second request writes nothing. Then servers and volumes are asked for too, and a project deleted in Keystone is
+    A second request writes nothing. Then servers and volumes are asked for too, a project deleted in Keystone is
     withdrawn, a renamed one and one with another quota are refreshed, and no other record of a project is touched.
     """
     own = openstack_lab.own_projects()
@@ -148,7 +152,7 @@ async def test_everything_is_reported_then_nothing_is_written_then_what_has_chan
         api.patch("keystone", f"/projects/{renamed.id}", {"project": {"name": renamed.name}})
         other.quota = {"compute": {"cores": 77}}
         api.put("nova", f"/os-quota-sets/{other.id}", {"quota_set": {"cores": 77}})
-    configure(station, rules=RULES, kinds=KINDS)
+    configure(station, rules=RULES, kinds=KINDS, select=WITH_THINGS)
     report, request = await answered(station)
     assert request.state == "Done", request.error_message
     counts = report["counts"]

@@ -59,12 +59,9 @@ async def read_quotas(
     quotas = Quotas()
     if not projects:
         return quotas
-    for service in services:
-        if service == "network":
-            found = await _network(region, projects, access, settings, quotas)
-        else:
-            found = await _one_by_one(region, service, projects, settings, quotas)
-        quotas.by_service[service] = found
+    await _one_by_one(region, [service for service in services if service != "network"], projects, settings, quotas)
+    if "network" in services:
+        quotas.by_service["network"] = await _network(region, projects, access, settings, quotas)
     return quotas
 
 
@@ -80,25 +77,33 @@ async def read_quota(region: Region, service: QuotaService, project: str, suffix
 
 
 async def _one_by_one(
-    region: Region, service: QuotaService, projects: Sequence[str], settings: OpenStackSettings, quotas: Quotas
-) -> dict[str, Quota]:
-    found: dict[str, Quota] = {}
-
-    async def one(project: str) -> None:
+    region: Region,
+    services: Sequence[QuotaService],
+    projects: Sequence[str],
+    settings: OpenStackSettings,
+    quotas: Quotas,
+) -> None:
+    async def one(question: tuple[QuotaService, str]) -> None:
+        service, project = question
         try:
-            found[project] = await read_quota(region, service, project)
+            quotas.by_service[service][project] = await read_quota(region, service, project)
         except RefusedError as error:
             if error.status not in {400, 404}:
                 raise
             quotas.gone[project] = service
 
     # the first alone: what is refused for one is refused for all, and it finds the service's address for them
-    await one(projects[0])
-    await for_each(projects[1:], one, in_flight=settings.in_flight)
+    for service in services:
+        quotas.by_service[service] = {}
+        await one((service, projects[0]))
+    # Nova and Cinder in turn, so that both work at the same time
+    rest = ((service, project) for project in projects[1:] for service in services)
+    await for_each(rest, one, in_flight=settings.in_flight)
     if settings.select.used:
-        default = await read_quota(region, service, projects[0], "/defaults")
-        quotas.own |= {project for project, quota in found.items() if quota.limits != default.limits}
-    return found
+        for service in services:
+            default = await read_quota(region, service, projects[0], "/defaults")
+            found = quotas.by_service[service]
+            quotas.own |= {project for project, quota in found.items() if quota.limits != default.limits}
 
 
 async def _network(
