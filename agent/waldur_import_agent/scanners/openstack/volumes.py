@@ -38,6 +38,11 @@ async def read_volumes(region: Region, access: Access, *, everybody: bool) -> tu
     what = "the list of all volumes" if everybody else "the list of the project's volumes"
 
     def volume(row: Row) -> Volume:
+        if everybody and not row.get(TENANT):
+            raise BackendMisconfiguredError(
+                "Cinder does not say whose a volume is",
+                remedy="Open volume_extension:volume_tenant_attribute in its policy to the credential's role",
+            )
         return _volume(row, access.project_id)
 
     rows = tuple((await Listing(region, "volume", "/volumes/detail", what, query).whole(volume)).values())
@@ -75,6 +80,7 @@ def _volume(row: Row, own: str) -> Volume:
         state=row["status"],
         bootable=row.get("bootable") == "true",
         availability_zone=row.get("availability_zone") or "",
-        servers=tuple(sorted(attached["server_id"] for attached in row.get("attachments") or ())),
+        # attached to a host instead, as Glance does it with an image's volume, there is no server
+        servers=tuple(sorted(attached["server_id"] for attached in row.get("attachments") or () if attached["server_id"])),
         created=row.get("created_at") or "",
     )

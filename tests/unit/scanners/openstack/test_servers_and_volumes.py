@@ -172,6 +172,24 @@ async def test_a_project_with_servers_out_of_reach_is_used(cloud: FakeCloud) -> 
     assert stub["id"] not in result.excluded
 
 
+async def test_a_volume_attached_to_a_host(cloud: FakeCloud) -> None:
+    """Glance attaches an image's volume to its host: Cinder then gives null in the place of the server."""
+    at = [{"server_id": None, "host_name": "glance-1"}, {"server_id": "b", "host_name": None}]
+    cloud.add_volume(cloud.project("nest")["id"], name="image", attachments=at)
+    cloud.add_volume(cloud.project("nest")["id"], name="only", attachments=at[:1])
+    resources = await found(cloud, kinds=["volume"])
+    assert resources["image"].attributes["servers"] == "b"
+    assert "servers" not in resources["only"].attributes
+
+
+async def test_volumes_without_their_project_are_not_taken_for_the_credentials(cloud: FakeCloud) -> None:
+    """A policy may hide whose a volume is, even from an admin: an error, and not all volumes in one project."""
+    cloud.add_volume(cloud.project("nest")["id"])["os-vol-tenant-attr:tenant_id"] = None
+    with pytest.raises(BackendMisconfiguredError, match="Cinder does not say whose a volume is") as caught:
+        await scan(cloud, kinds=["volume"])
+    assert "volume_extension:volume_tenant_attribute" in caught.value.remedy
+
+
 async def test_cinder_that_shows_its_own_volumes_only_is_an_error(cloud: FakeCloud) -> None:
     """It drops all_tenants from who is not its admin, with status 200."""
     cloud.auth = "keystone/auth-project-reader-appcred"
