@@ -60,7 +60,7 @@ def _load(name: str, points: Sequence[EntryPoint]) -> AvailableScanner:
         return AvailableScanner(name, source, None, "more than one package brings a scanner with this name: remove one")
     try:
         scanner = points[0].load()
-    except Exception as error:  # noqa: BLE001 - a plug-in may fail in any way
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a plug-in may fail in any way, and may try to end the agent
         return AvailableScanner(name, source, None, f"{type(error).__name__}: {error}")
     wrong = why_unusable(name, scanner)
     return AvailableScanner(name, source, None if wrong else scanner, wrong)

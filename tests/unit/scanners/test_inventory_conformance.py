@@ -36,6 +36,10 @@ class TestInventoryConformance(ScannerConformance):
         end = {"scan": {"complete": True}}
         return self._write(*({"backend_id": f"share-{number}", "parents": ["lab"]} for number in numbers), end)
 
+    def some(self) -> Block:
+        """So many lines that a scan can be cancelled while it reads them."""
+        return self.backend(range(5000))
+
     def texts(self, texts: Sequence[str]) -> Block:
         """Each is a name."""
         return self._write(*({"backend_id": str(number), "name": text} for number, text in enumerate(texts)))

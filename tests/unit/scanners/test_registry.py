@@ -81,6 +81,7 @@ def test_a_plug_in_is_a_scanner_like_ours(install: Install) -> None:
     ("module", "attribute", "error"),
     [
         ("raise RuntimeError('no licence')", "Shelf", "RuntimeError: no licence"),
+        ("raise SystemExit('no licence')", "Shelf", "SystemExit: no licence"),
         ("import a_module_that_nobody_has", "Shelf", "ModuleNotFoundError: No module named 'a_module_that_nobody_has'"),
         ("x = 1", "Shelf", "AttributeError: module 'brokenshelf_module' has no attribute 'Shelf'"),
         ("Shelf = 1", "Shelf", "the entry point does not name a class"),

@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from waldur_import_agent.records import Scan
@@ -25,8 +26,13 @@ def run(suite: "ScannerConformance", work: Callable[[], Coroutine[Any, Any, T]])
     """
     results: list[T] = []
     errors: list[BaseException] = []
+    cancels: list[Callable[[], object]] = []
+    ended = threading.Event()  # Python 3.11 takes a thread whose join() was interrupted for one that has ended
 
     async def keep() -> None:
+        task = asyncio.current_task()
+        if task is not None:
+            cancels.append(partial(asyncio.get_running_loop().call_soon_threadsafe, task.cancel))
         results.append(await work())  # as a result of the main task asyncio would turn a large scan into text
 
     def body() -> None:
@@ -34,15 +40,25 @@ def run(suite: "ScannerConformance", work: Callable[[], Coroutine[Any, Any, T]])
             asyncio.run(keep())
         except BaseException as error:  # noqa: BLE001 - raised again where somebody waits for it
             errors.append(error)
+        finally:
+            ended.set()
 
     thread = threading.Thread(target=body, name="conformance", daemon=True)
     thread.start()
-    thread.join(suite.patience)
-    if thread.is_alive():
+    try:
+        in_time = ended.wait(suite.patience)
+    finally:  # interrupted, too: processes that the scan has started would outlive the kit
+        if not ended.is_set():
+            for cancel in cancels:
+                with contextlib.suppress(RuntimeError):  # the loop has just been closed
+                    cancel()
+            ended.wait(suite.grace)
+    if not in_time:
         raise ConformanceError(
             f"the scanner did not end within {suite.patience:g} seconds, or after it was cancelled: it may hold the "
             "event loop (blocking calls belong into a thread or a process), or catch CancelledError"
         )
+    thread.join()
     if errors:
         raise errors[0]
     return results[0]

@@ -1,7 +1,10 @@
 """The suite and its report: exemptions, what is not given, and what a scanner raises."""
 
+import asyncio
+import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -20,9 +23,11 @@ from waldur_import_agent.scanners.testing import (
     run_conformance,
 )
 from waldur_import_agent.scanners.testing.found import TEXTS
+from waldur_import_agent.scanners.testing.report import check_requirement
 from waldur_import_agent.scanners.testing.requirements import REQUIREMENTS, Requirement
 
 TIMEOUT = next(requirement for requirement in REQUIREMENTS if requirement.name == "timeout")
+UNIQUE = next(requirement for requirement in REQUIREMENTS if requirement.name == "unique ids")
 
 
 class Small(ScannerConformance):
@@ -46,8 +51,10 @@ def test_what_a_suite_does_not_give_is_not_checked() -> None:
     found = results(Small())
     assert {name for name, result in found.items() if result.status is Status.NOT_CHECKED} == {
         *("texts", "limits", "one-row pages", "denied part", "unreachable backend"),
-        *("invalid settings", "timeout", "secrets"),
+        *("invalid settings", "cancellation", "timeout", "secrets"),
     }
+    assert "a scan ended before it could be cancelled" in found["cancellation"].detail
+    assert found["nothing left running"].detail == "after a scan"
     assert found["timeout"].detail == "not checked here: needs a backend that does not answer"
     assert {result.status for result in found.values()} == {Status.PASS, Status.NOT_CHECKED}
     assert not run_conformance(Small()).failed
@@ -118,6 +125,48 @@ def test_what_a_scanner_raises_is_a_result() -> None:
     assert found.status is Status.FAIL
     assert found.detail.startswith(f"ZeroDivisionError: by nothing ({__file__}:")
     assert run_conformance(ClumsyConformance()).failed
+
+
+def test_a_scan_without_an_end_is_cancelled_and_not_left_running() -> None:
+    """Else its processes would outlive the kit, and disturb the checks that follow."""
+    ended: list[str] = []
+
+    class Endless(Shelf):
+        async def scan(self) -> Scan:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                ended.append("scan")
+            return await super().scan()
+
+    class EndlessConformance(Small):
+        scanner = Endless
+        patience = 0.2
+
+    result = check_requirement(EndlessConformance(), UNIQUE)
+    assert result.detail.startswith("the scanner did not end within 0.2 seconds")
+    assert ended == ["scan"]
+
+
+def test_who_interrupts_the_kit_leaves_no_scan_running() -> None:
+    """Ctrl-C cancels what runs, as in every other command."""
+    ended = threading.Event()
+
+    class Interrupting(Shelf):
+        async def scan(self) -> Scan:
+            try:
+                signal.raise_signal(signal.SIGINT)
+                await asyncio.sleep(30)
+            finally:
+                ended.set()
+            return await super().scan()
+
+    class InterruptingConformance(Small):
+        scanner = Interrupting
+
+    with pytest.raises(KeyboardInterrupt):
+        check_requirement(InterruptingConformance(), UNIQUE)
+    assert ended.is_set()
 
 
 def test_the_kit_needs_no_pytest() -> None:
