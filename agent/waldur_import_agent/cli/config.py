@@ -6,10 +6,13 @@ import re
 import shlex
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from waldur_import_agent.cli import arguments, output
 from waldur_import_agent.errors import AgentError, ConfigurationError, ExitCode
+
+if TYPE_CHECKING:
+    from waldur_import_agent.settings.load import Configuration
 
 EXAMPLE = "config.example.yaml"
 MODE = 0o640
@@ -47,7 +50,6 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run_check(args: argparse.Namespace) -> ExitCode:
     """Report every problem on stderr, one a line, or what was found and the next command."""
-    from waldur_import_agent.cli.checks import check_online
     from waldur_import_agent.scanners.registry import settings_model
     from waldur_import_agent.settings.load import load_configuration
 
@@ -64,10 +66,25 @@ def run_check(args: argparse.Namespace) -> ExitCode:
     print(f"  Waldur     {settings.waldur.url}")
     for offering in settings.offerings:
         print(f"  offering   {offering.uuid}, scanner {offering.scanner['type']}")
-    code = check_online(args, configuration) if args.online else ExitCode.OK
+    code = _check_online(args, configuration) if args.online else ExitCode.OK
     option = "" if path == arguments.DEFAULT_CONFIG else f" --config {shlex.quote(str(path))}"
     print(f"next: waldur-import-agent scan{option}")
     return code
+
+
+def _check_online(args: argparse.Namespace, configuration: "Configuration") -> ExitCode:
+    """Ask Waldur and each backend, show what was found, and give the exit code of the worst."""
+    import asyncio
+
+    from waldur_import_agent.cli.checks.examine import examine_waldur_and_backends
+    from waldur_import_agent.cli.checks.finding import exit_code
+    from waldur_import_agent.cli.doctor import show
+    from waldur_import_agent.log import configure_logging
+
+    configure_logging(args.redact, level="error", form=args.log_format)
+    findings = asyncio.run(examine_waldur_and_backends(configuration, args.redact))
+    show(findings, args)
+    return exit_code(findings)
 
 
 def run_show(args: argparse.Namespace) -> ExitCode:
