@@ -25,7 +25,7 @@ def offering_lock(directory: Path, waldur_url: str, offering: str) -> Iterator[N
     Raises LockedError, naming the holder, where another process has it, and StateError where the directory cannot be
     used.
     """
-    path = directory / f"{hashlib.sha256(waldur_url.encode()).hexdigest()[:12]}-{offering}.lock"
+    path = _path(directory, waldur_url, offering)
     descriptor = _open(path)
     try:
         try:
@@ -44,6 +44,30 @@ def offering_lock(directory: Path, waldur_url: str, offering: str) -> Iterator[N
         yield
     finally:
         os.close(descriptor)
+
+
+def lock_holder(directory: Path, waldur_url: str, offering: str) -> str | None:
+    """Who holds the lock of an offering, None where nobody does. Nothing is made. Raises StateError."""
+    path = _path(directory, waldur_url, offering)
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise StateError(
+            f"the lock {path} cannot be opened: {error.strerror}", remedy="See lock_dir in the configuration"
+        ) from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)  # given back at once
+    except BlockingIOError:
+        return _holder(descriptor)
+    finally:
+        os.close(descriptor)
+    return None
+
+
+def _path(directory: Path, waldur_url: str, offering: str) -> Path:
+    return directory / f"{hashlib.sha256(waldur_url.encode()).hexdigest()[:12]}-{offering}.lock"
 
 
 def _open(path: Path) -> int:

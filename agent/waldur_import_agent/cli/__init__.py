@@ -12,6 +12,7 @@ from waldur_import_agent.cli import (
     config,
     conformance,
     demo,
+    doctor,
     explain,
     history,
     output,
@@ -29,7 +30,7 @@ from waldur_import_agent.errors import AgentError, ExitCode
 from waldur_import_agent.redactor import Redactor
 
 COMMANDS = (
-    *(run, status, history, scan, plan, explain, projects),
+    *(run, doctor, status, history, scan, plan, explain, projects),
     *(requests, records, config, scanners, conformance, sandbox, demo),
 )
 
@@ -38,6 +39,7 @@ first steps:
   waldur-import-agent demo                     see the main job on an embedded Waldur
   waldur-import-agent config init              write a commented configuration
   waldur-import-agent config check             find what is wrong with it
+  waldur-import-agent doctor                   look at everything that the agent needs
   waldur-import-agent scan                     see what the backend has
   waldur-import-agent plan                     see what would be reported; nothing is
   waldur-import-agent explain BACKEND_ID       see why one resource is reported, or is not

@@ -6,14 +6,18 @@ import re
 import shlex
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from waldur_import_agent.cli import arguments, output
-from waldur_import_agent.errors import AgentError, ConfigurationError, ExitCode
+from waldur_import_agent.errors import AgentError, ConfigurationError, ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from waldur_import_agent.settings.load import Configuration
 
 EXAMPLE = "config.example.yaml"
 MODE = 0o640
 """Readable for the agent's group, since the file may hold the token."""
+TOKEN_MODE = 0o600
 URL_USER = re.compile(r"(?<=://)\S*@")
 
 
@@ -42,12 +46,17 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         metavar="NAME",
         help="with the settings of this scanner, one of a plug-in too (default: slurm, ...)",
     )
+    init.add_argument(
+        "--from-site-agent",
+        metavar="FILE",
+        type=Path,
+        help="make it of this configuration of waldur-site-agent; the token goes into a file `token` beside PATH",
+    )
     init.set_defaults(run=run_init)
 
 
 def run_check(args: argparse.Namespace) -> ExitCode:
     """Report every problem on stderr, one a line, or what was found and the next command."""
-    from waldur_import_agent.cli.checks import check_online
     from waldur_import_agent.scanners.registry import settings_model
     from waldur_import_agent.settings.load import load_configuration
 
@@ -64,10 +73,25 @@ def run_check(args: argparse.Namespace) -> ExitCode:
     print(f"  Waldur     {settings.waldur.url}")
     for offering in settings.offerings:
         print(f"  offering   {offering.uuid}, scanner {offering.scanner['type']}")
-    code = check_online(args, configuration) if args.online else ExitCode.OK
+    code = _check_online(args, configuration) if args.online else ExitCode.OK
     option = "" if path == arguments.DEFAULT_CONFIG else f" --config {shlex.quote(str(path))}"
     print(f"next: waldur-import-agent scan{option}")
     return code
+
+
+def _check_online(args: argparse.Namespace, configuration: "Configuration") -> ExitCode:
+    """Ask Waldur and each backend, show what was found, and give the exit code of the worst."""
+    import asyncio
+
+    from waldur_import_agent.cli.checks.examine import examine_waldur_and_backends
+    from waldur_import_agent.cli.checks.finding import exit_code
+    from waldur_import_agent.cli.doctor import show
+    from waldur_import_agent.log import configure_logging
+
+    configure_logging(args.redact, level="error", form=args.log_format)
+    findings = asyncio.run(examine_waldur_and_backends(configuration, args.redact))
+    show(findings, args)
+    return exit_code(findings)
 
 
 def run_show(args: argparse.Namespace) -> ExitCode:
@@ -93,9 +117,51 @@ def run_show(args: argparse.Namespace) -> ExitCode:
 def run_init(args: argparse.Namespace) -> ExitCode:
     """Write the example. Raises AgentError if there is a file already, or none can be written."""
     path: Path = args.path
-    text = _example(args.scanner)
+    if args.from_site_agent is not None:
+        if args.scanner is not None:
+            raise UsageError("--scanner and --from-site-agent exclude each other")
+        return _move_in(args.from_site_agent, path)
+    _write_new(path, _example(args.scanner), MODE)
+    print(f"wrote {path}: put the address of Waldur, the token's file and the offerings into it")
+    print(f"next: waldur-import-agent config check {shlex.quote(str(path))}")
+    return ExitCode.OK
+
+
+def _move_in(source: Path, path: Path) -> ExitCode:
+    """Write what another agent's configuration comes to, and name what is left behind."""
+    import yaml
+
+    from waldur_import_agent.cli.site_agent import TOKEN_FILE, move_in
+    from waldur_import_agent.settings.document import read_document
+
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, MODE)
+        document = read_document(source.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8"
+        raise AgentError(f"{source} cannot be read: {reason}") from error
+    if document.faults:
+        first = document.faults[0]
+        raise ConfigurationError(f"{source}:{first.line}:{first.column}: {first.text}")
+    moved = move_in(document.data)
+    text = f"# made of {source.name}, a configuration of waldur-site-agent\n" + yaml.safe_dump(
+        moved.settings, sort_keys=False, allow_unicode=True
+    )
+    token = path.with_name(TOKEN_FILE)
+    if moved.token is not None:
+        _write_new(token, f"{moved.token}\n", TOKEN_MODE)
+    _write_new(path, text, MODE)
+    for note in moved.notes:
+        output.say(f"note: {note}")
+    where = f"and {token} with the token" if moved.token is not None else f"; put a token into {token}"
+    print(output.plain(f"wrote {path} {where}"))
+    print(output.plain(f"next: waldur-import-agent config check {shlex.quote(str(path))}"))
+    return ExitCode.OK
+
+
+def _write_new(path: Path, text: str, mode: int) -> None:
+    """Write a file that was not there. Raises AgentError."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     except FileExistsError as error:
         raise AgentError(
             f"{path} is there already and was left as it is", remedy="Move it away, or name another file"
@@ -105,11 +171,8 @@ def run_init(args: argparse.Namespace) -> ExitCode:
             f"{path} cannot be written: {error.strerror}", remedy="Make its directory, or name another file"
         ) from error
     with os.fdopen(descriptor, "wb") as file:
-        os.fchmod(descriptor, MODE)
+        os.fchmod(descriptor, mode)
         file.write(text.encode())
-    print(f"wrote {path}: put the address of Waldur, the token's file and the offerings into it")
-    print(f"next: waldur-import-agent config check {shlex.quote(str(path))}")
-    return ExitCode.OK
 
 
 def _example(scanner: str | None) -> str:

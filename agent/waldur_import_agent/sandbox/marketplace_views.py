@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from waldur_import_agent.sandbox.access import (
+    PERSONAL_ACCESS_TOKEN,
     lists_projects_of_provider,
     manages,
     seen_offerings,
@@ -20,7 +21,7 @@ from waldur_import_agent.sandbox.answers import CrashError, forbidden, not_found
 from waldur_import_agent.sandbox.body import Fields, decoded, storable
 from waldur_import_agent.sandbox.endpoint import Call
 from waldur_import_agent.sandbox.listing import chosen, page_response
-from waldur_import_agent.sandbox.objects import Customer, Project, Resource, ResourceState
+from waldur_import_agent.sandbox.objects import Customer, Offering, Project, Resource, ResourceState
 
 VERSION = "7.6.8"
 
@@ -134,6 +135,30 @@ async def retrieve_offering(call: Call) -> Response:
 async def retrieve_me(call: Call) -> Response:
     """The caller, the token included unless `field=` leaves it out."""
     return JSONResponse(chosen(call.rows.user(call.user), call.http.query_params))
+
+
+async def list_site_agents(call: Call) -> Response:
+    """The site agents of the offerings that the caller sees as a provider does."""
+    filters = call.filters()
+    wanted = filters.uuid("offering_uuid")
+    filters.check()
+    rows = [
+        (offering, name)
+        for offering in call.state.offerings.values()
+        if wanted in {None, offering.uuid} and sees_offering(call.user, offering)
+        for name in offering.site_agents
+    ]
+
+    def serialize(row: tuple[Offering, str]) -> dict[str, Any]:
+        return call.rows.site_agent(*row)
+
+    return page_response(call.http.url, rows, serialize)
+
+
+async def list_personal_access_tokens(call: Call) -> Response:
+    """The caller's own."""
+    rows = [call.user] if PERSONAL_ACCESS_TOKEN.fullmatch(call.user.token) else []
+    return page_response(call.http.url, rows, call.rows.personal_access_token)
 
 
 async def retrieve_version(call: Call) -> Response:

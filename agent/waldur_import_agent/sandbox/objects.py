@@ -63,6 +63,8 @@ class Offering:
     created: datetime
     state: str = "Active"
     type: str = "Marketplace.Slurm"
+    site_agents: dict[str, dict[str, str]] = field(default_factory=dict)
+    """The waldur-site-agents that have registered: the name of each, and the state of each of its services."""
 
 
 @dataclass(slots=True, eq=False)
@@ -152,4 +154,8 @@ class User:
     support: bool = False
     active: bool = True
     expired: bool = False
+    token_lifetime: int | None = None
+    """Seconds without use after which the token ends; None: never."""
+    scopes: tuple[str, ...] = ()
+    """The permissions of a personal access token."""
     roles: list[Role] = field(default_factory=list)

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from typing import Any
+from uuid import NAMESPACE_URL, uuid5
 
 from waldur_import_agent.sandbox.objects import Customer, Offering, Plan, Project, Record, Request, Resource, Role, User
 
@@ -177,6 +178,28 @@ class Rows:
             ],
         }
 
+    def site_agent(self, offering: Offering, name: str) -> dict[str, Any]:
+        """A row of /marketplace-site-agent-identities/, as far as an agent asks for it."""
+        services = offering.site_agents[name]
+        return {
+            "uuid": uuid5(NAMESPACE_URL, f"{offering.uuid}/{name}").hex,
+            "offering": offering.uuid,
+            "name": name,
+            "version": "1.0.7",
+            "services": [{"name": service, "state": state, "mode": None} for service, state in services.items()],
+        }
+
+    def personal_access_token(self, user: User) -> dict[str, Any]:
+        """A row of /personal-access-tokens/: how the token begins, and never the whole of it."""
+        return {
+            "uuid": uuid5(NAMESPACE_URL, user.token).hex,
+            "name": "sandbox",
+            "token_prefix": user.token[:14],
+            "scopes": list(user.scopes),
+            "allowed_networks": [],
+            "is_active": user.active,
+        }
+
     def user(self, user: User) -> dict[str, Any]:
         """The answer of /users/me/; it holds the token, and the flags only where they are set."""
         flags = {"is_staff": user.staff, "is_support": user.support} if user.staff or user.support else {}
@@ -190,7 +213,7 @@ class Rows:
             "is_active": user.active,
             **flags,
             "token": user.token,
-            "token_lifetime": None,
+            "token_lifetime": user.token_lifetime,
             "permissions": [_permission(user, role) for role in user.roles],
         }
 

@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 from pydantic import SecretStr
 
 from waldur_import_agent.errors import ConfigurationError
 
-PERSONAL_ACCESS_TOKEN = re.compile(r"w_[0-9]+_")
+PERSONAL_ACCESS_TOKEN = re.compile(r"w_([0-9]+)_")
 """How a personal access token begins: w_<expiry as Unix time>_<random>."""
 LONGEST_LINE = 8192
 """Bytes of the token file's first line that are looked at."""
@@ -18,6 +19,17 @@ def authorization_header(token: str) -> str:
     """The value of Authorization: personal access tokens travel as Bearer, all others as Token."""
     scheme = "Bearer" if PERSONAL_ACCESS_TOKEN.match(token) else "Token"
     return f"{scheme} {token}"
+
+
+def expiry(token: str) -> datetime | None:
+    """When a personal access token ends, which it tells itself; None for every other token."""
+    found = PERSONAL_ACCESS_TOKEN.match(token)
+    if found is None:
+        return None
+    try:
+        return datetime.fromtimestamp(int(found[1]), tz=UTC)
+    except (ValueError, OverflowError, OSError):  # beyond the year 9999
+        return datetime.max.replace(tzinfo=UTC)
 
 
 class TokenSource:

@@ -21,11 +21,13 @@ from waldur_import_agent.waldur.models import (
     LIVE_STATES,
     BackendResource,
     BackendResourceRequest,
+    PersonalAccessToken,
     Project,
     ProviderOffering,
     ProviderResource,
     ResourceDetails,
     ServiceProvider,
+    SiteAgentIdentity,
     User,
     Wire,
 )
@@ -295,6 +297,18 @@ class WaldurClient:
     async def me(self) -> User:
         """Whose the token is. The fields are named, since the whole answer holds the token."""
         return await self._one(User, "GET", "/users/me/", {"field": list(User.model_fields)})
+
+    async def list_personal_access_tokens(self) -> Page[PersonalAccessToken]:
+        """The caller's own personal access tokens. Releases before 2026 have none and answer 404."""
+        return await self._page(PersonalAccessToken, "/personal-access-tokens/", {"page_size": self._page_size})
+
+    async def list_site_agents(self, offering_uuid: str) -> Page[SiteAgentIdentity]:
+        """The waldur-site-agents that have registered for an offering. Releases before 2026 answer 404."""
+        return await self._page(
+            SiteAgentIdentity,
+            "/marketplace-site-agent-identities/",
+            {"offering_uuid": _hex(offering_uuid), "page_size": self._page_size},
+        )
 
     # --- what staff do
 

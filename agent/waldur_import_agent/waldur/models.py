@@ -199,6 +199,29 @@ class User(Wire):
     permissions: Annotated[tuple[Permission, ...], BeforeValidator(_nothing_for_null)] = ()
 
 
+class PersonalAccessToken(Wire):
+    """A personal access token of the caller, without its secret; `scopes` are names of permissions."""
+
+    name: Text = ""
+    token_prefix: Text = ""
+    scopes: Annotated[tuple[str, ...], BeforeValidator(_nothing_for_null)] = ()
+
+
+class SiteAgentService(Wire):
+    """What a waldur-site-agent does; Idle where it has done nothing for ten minutes."""
+
+    name: Text = ""
+    state: State = ""
+
+
+class SiteAgentIdentity(Wire):
+    """A waldur-site-agent that has registered itself for an offering."""
+
+    name: Text = ""
+    offering: OptionalUuid = None
+    services: Annotated[tuple[SiteAgentService, ...], BeforeValidator(_nothing_for_null)] = ()
+
+
 class ResourceDetails(ProviderResource):
     """A marketplace resource with what an import has made of it. `limits` and `backend_metadata` may be any JSON."""
 

@@ -76,7 +76,7 @@ class WaldurTransport:
         self._body_limit = body_limit
         self._retry_after_max = settings.effort.retry_after_max
         self._slow_timeout = httpx.Timeout(settings.effort.import_resource.within, connect=settings.connect_timeout)
-        self._http = _http_client(settings, transport)
+        self._http = http_client(settings, transport)
 
     def __repr__(self) -> str:
         return f"WaldurTransport({self._url})"
@@ -171,13 +171,14 @@ class WaldurTransport:
         except httpx.DecodingError as error:
             raise WaldurUndecodableError(method, full_path, None, f"broken compression: {error}") from error
         except (httpx.RequestError, OSError) as error:  # an OSError can slip through httpx when TLS breaks off
-            raise _unreachable(method, full_path, error) from error
+            raise unreachable(method, full_path, error) from error
         except asyncio.CancelledError as error:
             error.add_note(f"{method} {full_path}")  # effort names the call whose time ran out
             raise
 
 
-def _http_client(settings: models.Waldur, transport: httpx.AsyncBaseTransport | None) -> httpx.AsyncClient:
+def http_client(settings: models.Waldur, transport: httpx.AsyncBaseTransport | None = None) -> httpx.AsyncClient:
+    """The HTTP client that the settings describe, without a token. Raises ConfigurationError."""
     connections = settings.creates_in_flight + 8  # the creates and the reads of some offerings beside them
     # whoever brings the transport brings its TLS and proxy too; reading the system's certificates takes a while
     verify = ssl_context(settings) if transport is None else True
@@ -223,7 +224,8 @@ def _encode(method: str, path: str, body: Any) -> bytes:
     return content
 
 
-def _unreachable(method: str, path: str, error: Exception) -> WaldurUnavailableError:
+def unreachable(method: str, path: str, error: Exception) -> WaldurUnavailableError:
+    """The error for a request to which no answer came."""
     reason = str(error) or type(error).__name__
     if isinstance(error, httpx.ConnectTimeout):
         reason = "no connection in time"
