@@ -81,6 +81,8 @@ def _volume(row: Row, own: str) -> Volume:
         bootable=row.get("bootable") == "true",
         availability_zone=row.get("availability_zone") or "",
         # attached to a host instead, as Glance does it with an image's volume, there is no server
-        servers=tuple(sorted(attached["server_id"] for attached in row.get("attachments") or () if attached["server_id"])),
+        servers=tuple(
+            sorted(attached["server_id"] for attached in row.get("attachments") or () if attached["server_id"])
+        ),
         created=row.get("created_at") or "",
     )
