@@ -1,6 +1,8 @@
 """`waldur-import-agent` and `python -m waldur_import_agent`."""
 
+import signal
 import sys
+from types import FrameType
 
 
 def main() -> int:
@@ -16,7 +18,13 @@ def main() -> int:
             return probe.check(directory)
     from waldur_import_agent import cli  # noqa: PLC0415
 
+    signal.signal(signal.SIGTERM, _interrupt)
     return cli.main()
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - what signal.signal calls
+    """SIGTERM ends a command as Ctrl-C does, so that a scanner's programs end with it. `run` has handlers of its own."""
+    signal.raise_signal(signal.SIGINT)
 
 
 if __name__ == "__main__":

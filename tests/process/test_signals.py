@@ -215,6 +215,16 @@ async def test_first_signal_lets_the_scan_go_on_and_the_second_kills_all_of_it(s
         assert [claim.request for claim in journal.claims(station.offering.uuid)] == [request.uuid]
 
 
+async def test_command_that_scans_leaves_nothing_running(station: Station) -> None:
+    """SIGTERM to `scan` ends it as Ctrl-C does: the scanner's program and its child end with it."""
+    pids = slow_sacctmgr(station)
+    command = await station.start("scan")
+    await station.until(lambda: len(numbers(pids)) == 2)
+    command.terminate()
+    assert (await station.end(command)).code == ExitCode.LEFT
+    await station.until(lambda: not any(map(running, numbers(pids))))
+
+
 async def test_deadline_kills_the_scan(station: Station) -> None:
     """One signal and a scan that never ends: after the grace time all of it is gone."""
     pids = slow_sacctmgr(station)
