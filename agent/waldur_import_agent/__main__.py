@@ -23,7 +23,7 @@ def main() -> int:
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - what signal.signal calls
-    """SIGTERM ends a command as Ctrl-C does, so that a scanner's programs end with it. `run` has handlers of its own."""
+    """SIGTERM ends a command as Ctrl-C does: what its scanner started ends with it. `run` has handlers of its own."""
     signal.raise_signal(signal.SIGINT)
 
 
