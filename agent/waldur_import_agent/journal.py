@@ -317,10 +317,10 @@ class Journal:
 
     def _check(self) -> None:
         """Raises sqlite3.DatabaseError where pages are damaged or a table is missing."""
+        found = self._connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if found != "ok":
+            raise sqlite3.DatabaseError(found)
         try:
-            found = self._connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-            if found != "ok":
-                raise sqlite3.DatabaseError(found)
             for table in TABLES:
                 self._connection.execute(f"SELECT count(*) FROM {table} WHERE 0")  # noqa: S608 - our own names
         except sqlite3.OperationalError as error:

@@ -1,8 +1,12 @@
 """The daemon while the site changes around it: tokens, overrides and directories, without a restart or a signal."""
 
 import asyncio
+import socket
+from http import HTTPStatus
 
-from support.station import Station
+import httpx
+
+from support.station import LIMIT, Station
 from waldur_import_agent.errors import ExitCode
 
 RULE = {"from": "parent", "match": "^hpc_(?P<slug>.+)$", "value": "{slug}"}
@@ -15,17 +19,29 @@ async def stopped(station: Station, daemon: asyncio.subprocess.Process) -> None:
     assert (await station.end(daemon)).code == ExitCode.OK
 
 
+async def ready(port: int) -> int:
+    """How the daemon answers a probe of its readiness."""
+    async with httpx.AsyncClient() as probe:
+        return (await probe.get(f"http://127.0.0.1:{port}/readyz")).status_code
+
+
 async def test_token_that_expires_is_waited_out(station: Station) -> None:
-    """401: the daemon says so and stays up, claims nothing, and goes on by itself once a new token is in the file."""
-    station.configure(poll_interval="100ms")
+    """401: the daemon is not ready and stays up, claims nothing, and goes on by itself with a new token in the file."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    station.configure(poll_interval="100ms", metrics={"listen": f"127.0.0.1:{port}"})
     daemon = await station.start("run")
     await station.until(lambda: any("state=Sent" in entry.path for entry in station.sandbox.log))
     station.sandbox.agent.token = "renewed-token-0123456789"
     request = station.ask()
     await station.hears(daemon, "Waldur does not accept the token")
     assert request.state == "Sent"
+    assert await ready(port) == HTTPStatus.SERVICE_UNAVAILABLE
     (station.directory / "token").write_text("renewed-token-0123456789")
     await station.until(lambda: request.state == "Done")
+    async with asyncio.timeout(LIMIT):
+        while await ready(port) != HTTPStatus.OK:  # noqa: ASYNC110 - a probe has no events
+            await asyncio.sleep(0.05)
     await stopped(station, daemon)
 
 
