@@ -8,7 +8,7 @@ import secrets
 import shutil
 import signal
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -180,6 +180,34 @@ class OpenstackLab:
         self.credentials.clouds[project] = entry(self.layout, {**login, "project_id": project})
         self.credentials.write(self.layout)
         return project
+
+    @contextlib.contextmanager
+    def domain(self, name: str) -> Iterator[tuple[str, str]]:
+        """An empty domain: its ID, and the name in clouds.yaml of a login that may read it. Deleted at the end."""
+        login = {"username": "agent-reader", "password": self._passwords["agent"], "user_domain_name": "Default"}
+        with self.api() as api:
+            made: str = api.post("keystone", "/domains", {"domain": {"name": name}})["domain"]["id"]
+            (role,) = api.get("keystone", "/roles?name=reader")["roles"]
+            (user,) = api.get("keystone", "/users?name=agent-reader&domain_id=default")["users"]
+            api.put("keystone", f"/domains/{made}/users/{user['id']}/roles/{role['id']}")
+            self.credentials.clouds[name] = entry(self.layout, {**login, "domain_id": made})
+            self.credentials.write(self.layout)
+            try:
+                yield made, name
+            finally:
+                api.patch("keystone", f"/domains/{made}", {"domain": {"enabled": False}})
+                api.delete("keystone", f"/domains/{made}")
+
+    def has_projects(self, domain: str, projects: Iterable[tuple[str, str, str]]) -> None:
+        """Give a domain exactly these projects, whatever they are called: their IDs, names and descriptions."""
+        with (
+            contextlib.closing(sqlite3.connect(self.layout.database("keystone"), timeout=30)) as connection,
+            connection,
+        ):
+            connection.execute("DELETE FROM project WHERE domain_id = ?", (domain,))
+            columns = "id, name, description, extra, enabled, domain_id, parent_id, is_domain"
+            rows = [(*project, "{}", True, domain, domain, False) for project in projects]
+            connection.executemany(f"INSERT INTO project ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
     def expire(self, cloud: str) -> None:
         """Let an application credential of clouds.yaml have been good until 2020."""
