@@ -22,7 +22,7 @@ EXPECTED = {
     "volume": frozenset({"gigabytes", "volumes"}),
     "network": frozenset({"network", "port"}),
 }
-"""What a quota of the service always has: an answer without them is another one's."""
+"""What a quota of the service always has, as whole numbers: an answer without them is another one's."""
 NOT_LIMITS = frozenset({"id", "project_id", "tenant_id"})
 
 
@@ -101,8 +101,10 @@ async def _one_by_one(
     await for_each(rest, one, in_flight=settings.in_flight)
     if settings.select.used:
         for service in services:
-            default = await read_quota(region, service, projects[0], "/defaults")
             found = quotas.by_service[service]
+            if not found:
+                continue
+            default = await read_quota(region, service, next(iter(found)), "/defaults")  # of one that it knows
             quotas.own |= {project for project, quota in found.items() if quota.limits != default.limits}
 
 
@@ -146,15 +148,19 @@ def refuse_own_rows(projects: Mapping[str, Quota], access: Access) -> None:
 
 def _quota(service: str, what: str, row: Any) -> Quota:
     """A quota from its JSON. Raises BackendUnavailableError for an object that is none."""
-    if not isinstance(row, dict) or not row.keys() >= EXPECTED[service]:
+    if not isinstance(row, dict) or not all(_is_whole(row.get(name)) for name in EXPECTED[service]):
         raise not_its_own(service, what, "a quota without its usual limits")
     limits: dict[str, Limit] = {}
     problems: list[str] = []
     for name, value in row.items():
         if name in NOT_LIMITS:
             continue
-        if isinstance(value, int) and not isinstance(value, bool) and value >= UNLIMITED:
+        if _is_whole(value) and value >= UNLIMITED:
             limits[name] = None if value == UNLIMITED else value
         else:
             problems.append(f"limit {service}.{name} unreadable: {value!r}")
     return Quota(limits, tuple(problems))
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)

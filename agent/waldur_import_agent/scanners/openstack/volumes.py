@@ -38,12 +38,13 @@ async def read_volumes(region: Region, access: Access, *, everybody: bool) -> tu
     what = "the list of all volumes" if everybody else "the list of the project's volumes"
 
     def volume(row: Row) -> Volume:
+        made = _volume(row, access.project_id)
         if everybody and not row.get(TENANT):
             raise BackendMisconfiguredError(
                 "Cinder does not say whose a volume is",
                 remedy="Open volume_extension:volume_tenant_attribute in its policy to the credential's role",
             )
-        return _volume(row, access.project_id)
+        return made
 
     rows = tuple((await Listing(region, "volume", "/volumes/detail", what, query).whole(volume)).values())
     if everybody:

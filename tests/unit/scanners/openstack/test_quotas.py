@@ -52,11 +52,19 @@ async def test_a_project_without_its_own_row_in_neutron_has_the_default(cloud: F
 @pytest.mark.parametrize("value", ["40", 1.5, True, None, -2, {"limit": 40, "in_use": 1}])
 async def test_a_limit_that_is_no_number_is_a_problem(cloud: FakeCloud, value: Any) -> None:
     """The resource comes without this limit, and says so."""
-    cloud.compute[cloud.project("nest")["id"]] = {"cores": value}
+    cloud.compute[cloud.project("nest")["id"]] = {"server_groups": value}
     resource = (await found(cloud, quotas=["compute"], select=NEST))["nest"]
-    assert "compute.cores" not in resource.limits
+    assert "compute.server_groups" not in resource.limits
     assert resource.limits["compute.ram"] == 81920
-    assert resource.problems == (f"limit compute.cores unreadable: {value!r}",)
+    assert resource.problems == (f"limit compute.server_groups unreadable: {value!r}",)
+
+
+@pytest.mark.parametrize("value", ["40", True, None, {"limit": 40, "in_use": 1}])
+async def test_a_quota_without_its_usual_limits_is_no_answer(cloud: FakeCloud, value: Any) -> None:
+    """Else a wrong body would take the limits from the records: it fails the scan, which changes nothing."""
+    cloud.compute[cloud.project("nest")["id"]] = {"cores": value}
+    with pytest.raises(BackendUnavailableError, match=r"not its own .* a quota without its usual limits"):
+        await scan(cloud, quotas=["compute"], select=NEST)
 
 
 @pytest.mark.parametrize(
@@ -95,6 +103,24 @@ async def test_a_project_that_is_deleted_meanwhile_is_gone(cloud: FakeCloud) -> 
     assert {resource.name for resource in result.resources} == {"nest-child", "nest-grandchild"}
     assert project["id"] not in {**result.excluded, **result.absent}
     assert result.complete
+
+
+@pytest.mark.parametrize("count", [1, 3])
+async def test_the_default_is_asked_for_with_a_project_that_is_still_there(cloud: FakeCloud, count: int) -> None:
+    """Nova refuses even the default for one that is deleted in mid-scan, were it the first, or the only one."""
+    nest = sorted((row for row in cloud.projects if row["name"].startswith("nest")), key=lambda row: str(row["id"]))
+    first, others = nest[0], nest[1:count]
+    names = "|".join(row["name"] for row in (first, *others))
+    cloud.compute |= {row["id"]: {"cores": 41} for row in nest}
+
+    def delete(asked: object) -> None:
+        if "os-quota-sets" in str(asked) and first in cloud.projects:
+            cloud.projects.remove(first)
+
+    cloud.before = delete
+    select = {"used": True, "include": [{"name": f"^({names})$"}]}
+    result = await scan(cloud, quotas=["compute"], select=select)
+    assert {resource.name for resource in result.resources} == {row["name"] for row in others}
 
 
 async def test_a_project_that_only_nova_does_not_know_is_an_error(cloud: FakeCloud) -> None:
