@@ -69,37 +69,35 @@ async def test_nothing_is_imported_without_a_yes(reported: Station) -> None:
     assert {entry.method for entry in reported.sandbox.log} == {"GET"}
 
 
-@pytest.mark.parametrize(("answer", "code", "count"), [("y\n", ExitCode.OK, 1), ("\n", ExitCode.LEFT, 0)])
-async def test_confirmation_on_a_terminal(reported: Station, *, answer: str, code: ExitCode, count: int) -> None:
-    """A person is asked; anything but yes leaves all as it is."""
+async def on_a_terminal(station: Station, answer: str, *words: str) -> Ended:
+    """Run a command whose standard input is a terminal, at which somebody types `answer`."""
     ours, theirs = pty.openpty()
     try:
-        token = ("--token-file", str(reported.staff_token))
-        process = await reported.start(
-            "records", "import", "--plan", "Standard", *token, "--select", "hpc_07", stdin=theirs
-        )
+        process = await station.start(*words, stdin=theirs)
         os.write(ours, answer.encode())
-        ended = await reported.end(process)
+        return await station.end(process)
     finally:
         os.close(ours)
         os.close(theirs)
+
+
+@pytest.mark.parametrize(("answer", "code", "count"), [("y\n", ExitCode.OK, 1), ("\n", ExitCode.LEFT, 0)])
+async def test_confirmation_on_a_terminal(reported: Station, *, answer: str, code: ExitCode, count: int) -> None:
+    """A person is asked; anything but yes leaves all as it is, and tells how to go on."""
+    token = ("--token-file", str(reported.staff_token))
+    ended = await on_a_terminal(
+        reported, answer, "records", "import", "--plan", "Standard", *token, "--select", "hpc_07"
+    )
     assert "Import 1 record into SLURM cluster with the plan Standard? [y/N]" in ended.err
     assert (ended.code, len(imported(reported))) == (code, count)
+    assert ("Nothing was imported. Next: `" in ended.err) == (code == ExitCode.LEFT)
 
 
 async def test_json_is_asked_for_after_a_preview_too(reported: Station) -> None:
     """Who is asked has seen what it is about, on stderr; stdout has JSON and nothing else."""
-    ours, theirs = pty.openpty()
-    try:
-        token = ("--token-file", str(reported.staff_token))
-        process = await reported.start(
-            "records", "import", "--plan", "Standard", *token, "--select", "hpc_07", "-o", "json", stdin=theirs
-        )
-        os.write(ours, b"y\n")
-        ended = await reported.end(process)
-    finally:
-        os.close(ours)
-        os.close(theirs)
+    token = ("--token-file", str(reported.staff_token))
+    words = ("records", "import", "--plan", "Standard", *token, "--select", "hpc_07", "-o", "json")
+    ended = await on_a_terminal(reported, "y\n", *words)
     assert ended.err.index("To become resources of SLURM cluster") < ended.err.index("[y/N]")
     assert [result["outcome"] for result in ended.json()["results"]] == ["imported"]
 
@@ -360,6 +358,15 @@ async def test_stuck_request_is_ended(station: Station) -> None:
     assert (ended.code, request.state) == (ExitCode.OK, "Erred")
     assert (ended.json()["state"], request.error_message) == ("Erred", "the host burnt down")
     assert "requests create" in ended.err
+
+
+async def test_stuck_request_is_left_without_a_yes_on_the_terminal(station: Station) -> None:
+    """Anything but yes leaves it in Processing, and tells how to go on."""
+    request = station.ask()
+    station.sandbox.start_processing(request)
+    ended = await on_a_terminal(station, "\n", "requests", "fail", request.uuid, "--reason", "the host burnt down")
+    assert (ended.code, request.state) == (ExitCode.LEFT, "Processing")
+    assert "requests list --stuck" in ended.err
 
 
 async def test_request_that_was_ended_meanwhile_is_left(station: Station) -> None:

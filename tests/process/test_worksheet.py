@@ -90,6 +90,28 @@ async def test_worksheet_with_a_line_that_cannot_be_read_is_not_overwritten(stat
     assert "line 3 of the overrides file" in ended.out
 
 
+@pytest.mark.parametrize(
+    ("line", "why", "remedy"),
+    [
+        ("one;alpha", "projects.csv:2: this is not separated by ','", "Mend this line first"),
+        ("one,,ask Jane", "projects.csv:2: 'ask Jane' stands under no heading", "Give its column a name"),
+    ],
+)
+async def test_worksheet_is_not_overwritten_where_something_would_be_lost(
+    station: Station, line: str, why: str, remedy: str
+) -> None:
+    """A decision with the wrong separator, or a note beside the columns, is said and stays."""
+    station.has("one", parent="other")
+    path = station.directory / "projects.csv"
+    path.write_text(f"backend_id,project\n{line}\n")
+    before = path.read_bytes()
+    ended = await station.run("plan", "--output", "csv", "--file", "projects.csv")
+    assert ended.code == ExitCode.FAILED
+    assert why in ended.err
+    assert remedy in ended.err
+    assert path.read_bytes() == before
+
+
 async def test_what_is_no_worksheet_is_not_overwritten(station: Station) -> None:
     """A wrong file name costs nobody his file."""
     path = station.directory / "notes.txt"

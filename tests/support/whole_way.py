@@ -46,7 +46,8 @@ class WholeWay:
         """A token that sees no project ends Erred with the remedy; then staff write the directory."""
         _, request = await self.answered()
         assert request.state == "Erred"
-        assert "project" in request.error_message
+        assert "the token can see no project" in request.error_message
+        assert "projects export --token-file STAFF" in request.error_message
         assert not self.station.sandbox.records
         token = ("--token-file", str(self.station.staff_token))
         ended = await self.station.run("projects", "export", *token, "--file", DIRECTORY)

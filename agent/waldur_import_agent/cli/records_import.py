@@ -85,7 +85,7 @@ def run(args: argparse.Namespace) -> int:
     code, ended_by = ExitCode.FAILED if plan.refused else ExitCode.OK, None
     if to_do:
         if not confirm(_question(plan), yes=args.yes):
-            output.say("Nothing was imported.")
+            output.say(f"Nothing was imported. Next: `{output.again()}` asks again.")
             return ExitCode.LEFT
         results, ended_by = asyncio.run(_carry_out(args, settings, redact, plan, notes))
         code = _exit_code(results, ended_by, code)

@@ -142,7 +142,9 @@ def run_fail(args: argparse.Namespace) -> int:
             )
         )
         if not confirm("End it as Erred?", yes=args.yes):
-            output.say("It was left as it is.")
+            output.say(
+                "It was left as it is. Next: `waldur-import-agent requests list --stuck` shows all that are stuck."
+            )
             return ExitCode.LEFT
         session.ask_waldur(waldur, redact, end, read_only=False)
     ended = session.ask_waldur(waldur, redact, look)

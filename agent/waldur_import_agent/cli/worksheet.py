@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 def read_filled(path: Path | None, overrides: Path | None) -> "list[Table]":
     """What people have filled in: the lines of the overrides file, and of `path`, which would be overwritten.
 
-    Raises AgentError where `path` is no worksheet or a line cannot be read, which writing it again would lose, and
-    ConfigurationError where the overrides file cannot be read.
+    Raises AgentError where `path` is no worksheet, or where a line cannot be read or a cell stands under no heading,
+    which writing it again would lose, and ConfigurationError where the overrides file cannot be read.
     """
     from waldur_import_agent.placement.overrides import COLUMNS
     from waldur_import_agent.placement.table import read_table
@@ -34,6 +34,11 @@ def _whole(filled: "list[Table]") -> "list[Table]":
     for table in filled:
         if table.unreadable:
             raise AgentError(table.unreadable[0], remedy="Mend this line first: writing the worksheet would lose it")
+        if table.unheaded:
+            raise AgentError(
+                table.unheaded[0],
+                remedy="Give its column a name in the first line: writing the worksheet would lose it",
+            )
     return filled
 
 

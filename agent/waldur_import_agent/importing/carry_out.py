@@ -200,7 +200,7 @@ class Importer:
             self.ended_by = self.ended_by or error
             return results
         return [
-            confirmed(item, result, by_id.get(result.backend_id, []))
+            confirmed(item, plan.plan, result, by_id.get(result.backend_id, []))
             for item, result in zip(plan.imports, results, strict=True)
         ]
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from waldur_import_agent.importing.import_plan import Import
-from waldur_import_agent.waldur.models import ResourceDetails
+from waldur_import_agent.waldur.models import OfferingPlan, ResourceDetails
 
 
 class ImportOutcome(StrEnum):
@@ -44,8 +44,8 @@ def result_of(item: Import, outcome: ImportOutcome, why: str = "", resource: str
     return Result(item.record.backend_id, item.record.uuid, outcome, why, resource)
 
 
-def confirmed(item: Import, result: Result, listed: Sequence[ResourceDetails]) -> Result:
-    """A result compared with the live resources of its id."""
+def confirmed(item: Import, plan: OfferingPlan, result: Result, listed: Sequence[ResourceDetails]) -> Result:
+    """A result compared with the live resources of its id: one, with the project, plan and limits that were to be."""
     if result.outcome is ImportOutcome.UNKNOWN and listed:
         result = replace(result, outcome=ImportOutcome.IMPORTED, why="")
     if result.outcome is not ImportOutcome.IMPORTED:
@@ -60,6 +60,8 @@ def confirmed(item: Import, result: Result, listed: Sequence[ResourceDetails]) -
         wrong.append(f"{len(listed)} live resources have this id ({uuids}): terminate all but one")
     if first.project_uuid != item.record.project:
         wrong.append(f"it is in the project {first.project_name or first.project_uuid}, not in the record's")
+    if first.plan_uuid != plan.uuid:
+        wrong.append(f"it has the plan {first.plan_name or first.plan_uuid}, not {plan.name}")
     if first.limits != item.limits:
         wrong.append(f"it has the limits {first.limits}, the record had {dict(item.limits)}")
     outcome = ImportOutcome.WRONG if wrong else ImportOutcome.IMPORTED

@@ -6,6 +6,7 @@ import re
 import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice, zip_longest
 from pathlib import Path
 
 from waldur_import_agent.errors import ConfigurationError
@@ -20,6 +21,7 @@ FORMULA = re.compile(BEGINS + r"('*[=+\-@\t\r])")
 KEPT_FROM_IT = re.compile(BEGINS + r"'('*[=+\-@\t\r])")
 LINES_MAX = 200
 """Lines of one record: a quote that is not closed within them was never meant to be."""
+SEPARATORS = ",;\t"
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -33,12 +35,16 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A whole file. `unreadable` names each line that is no CSV, `warnings` say what was read by guess."""
+    """A whole file. `unreadable` names each line that is no CSV, `warnings` say what was read by guess.
+
+    `unheaded` names the first cell of each line that stands under no heading: it is in no row.
+    """
 
     columns: tuple[str, ...]
     rows: tuple[Row, ...]
     unreadable: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    unheaded: tuple[str, ...] = ()
     delimiter: str = field(default=",", compare=False)
 
     @property
@@ -50,10 +56,10 @@ class Table:
 def read_table(path: Path, what: str, needed: Sequence[str]) -> Table:
     """Read a CSV file with a header; comma or semicolon, with or without a byte order mark, any line end.
 
-    Blanks around a value do not count, and what `write_table` did to a cell is undone. A line that is no CSV is named
-    in the table with its number, and the others are there; lines that are not UTF-8 are read as Windows-1252, which is
-    how Excel saves "CSV" in Europe, and named too. `what` names the file in errors, `needed` are the columns that it
-    must have.
+    Blanks around a value do not count, and what `write_table` did to a cell is undone. A line that is no CSV, or that
+    is separated otherwise than the first line, is named in the table with its number, and the others are there; lines
+    that are not UTF-8 are read as Windows-1252, which is how Excel saves "CSV" in Europe, and named too. `what` names
+    the file in errors, `needed` are the columns that it must have.
 
     Raises ConfigurationError where the file or its header cannot be read.
     """
@@ -73,7 +79,7 @@ def read_table(path: Path, what: str, needed: Sequence[str]) -> Table:
             remedy=f"Create it with the header `{header}`, or take it out of the configuration",
         ) from error
     try:
-        table = _parse(path, data)
+        table = _parse(path, data, needed)
     except (ValueError, csv.Error) as error:
         raise ConfigurationError(
             f"the {what} {path} is not CSV in UTF-8: {error}", remedy="Save it again as CSV with UTF-8"
@@ -103,7 +109,7 @@ def _defused(cell: str) -> str:
     return FORMULA.sub(r"\1'\2", cell)
 
 
-def _parse(path: Path, data: bytes) -> Table:
+def _parse(path: Path, data: bytes, needed: Sequence[str]) -> Table:
     """The table in `data`. Raises ValueError or csv.Error where its header cannot be read."""
     if data.startswith(UTF_16):
         raise ValueError("it is UTF-16")
@@ -112,6 +118,7 @@ def _parse(path: Path, data: bytes) -> Table:
     columns: tuple[str, ...] = ()
     rows: list[Row] = []
     unreadable: list[str] = []
+    unheaded: list[str] = []
     for number, cells in _records(lines, form):
         if isinstance(cells, csv.Error):
             if not columns:
@@ -119,15 +126,30 @@ def _parse(path: Path, data: bytes) -> Table:
             unreadable.append(f"{path}:{number}: this is no CSV, and is left out: {cells}")
         elif not columns:
             columns = tuple(_cell(cell) for cell in cells)
+        elif _separated_otherwise(cells, [column for column in needed if column in columns[len(cells) :]], form):
+            unreadable.append(
+                f"{path}:{number}: this is not separated by {form.delimiter!r} like the first line, and is left out"
+            )
         else:
             rows.append(Row(number, dict(zip(columns, map(_cell, cells), strict=False))))
+            outside = (text for column, text in zip_longest(columns, cells, fillvalue="") if not column and text)
+            unheaded += [f"{path}:{number}: {text!r} stands under no heading" for text in islice(outside, 1)]
     warnings = []
     if guessed:
         more = f", like {len(guessed) - 1} more lines" if len(guessed) > 1 else ""
         warnings.append(
             f"{path}:{guessed[0]}: this is not UTF-8{more}, and was read as Windows-1252: save it as CSV with UTF-8"
         )
-    return Table(columns, tuple(rows), tuple(unreadable), tuple(warnings), form.delimiter)
+    return Table(columns, tuple(rows), tuple(unreadable), tuple(warnings), tuple(unheaded), form.delimiter)
+
+
+def _separated_otherwise(cells: Sequence[str], absent: Sequence[str], form: type[csv.Dialect]) -> bool:
+    """Whether a line that has no cell for the `absent` columns would have one with another separator.
+
+    A line that is merely short is no mistake: spreadsheets leave out the empty cells at its end.
+    """
+    others = set(SEPARATORS) - {form.delimiter}
+    return bool(absent) and any(other in cell for cell in cells for other in others)
 
 
 def _lines(data: bytes) -> tuple[list[str], list[int]]:

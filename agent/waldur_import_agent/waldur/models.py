@@ -225,6 +225,7 @@ class SiteAgentIdentity(Wire):
 class ResourceDetails(ProviderResource):
     """A marketplace resource with what an import has made of it. `limits` and `backend_metadata` may be any JSON."""
 
+    plan_uuid: OptionalUuid = None
     plan_name: Text = ""
     limits: Any = None
     backend_metadata: Any = None

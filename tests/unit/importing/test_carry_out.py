@@ -191,10 +191,11 @@ async def test_lie_of_success(desk: Desk) -> None:
 
 
 async def test_receipt_finds_what_is_wrong(desk: Desk) -> None:
-    """Two resources of one id, another project, other limits, or none at all: each is said."""
+    """Two resources of one id, another project, plan or limits, or none at all: each is said."""
     twice, other = desk.reported("hpc_1"), desk.reported("hpc_2")
     gone = desk.reported("hpc_3")
     beta = desk.sandbox.add_project("Project Beta", "beta")
+    other_plan = replace(desk.offering.plans[0], uuid="b" * 32, name="Premium")
 
     def meddle(phase: str, done: int, total: int) -> None:
         if not phase.startswith("comparing"):
@@ -202,7 +203,7 @@ async def test_receipt_finds_what_is_wrong(desk: Desk) -> None:
         desk.sandbox.add_resource(desk.offering, desk.alpha, "hpc_1", limits={"cpu": 10, "gpu": 1})
         for resource in desk.sandbox.resources.values():
             if resource.backend_id == other.backend_id:
-                resource.project, resource.limits = beta, {"cpu": 1}
+                resource.project, resource.plan, resource.limits = beta, other_plan, {"cpu": 1}
             if resource.backend_id == gone.backend_id:
                 resource.state = "Terminated"
 
@@ -211,6 +212,7 @@ async def test_receipt_finds_what_is_wrong(desk: Desk) -> None:
     assert "2 live resources have this id" in results[0].why
     assert twice.backend_id == results[0].backend_id
     assert "in the project Project Beta" in results[1].why
+    assert "it has the plan Premium, not Standard" in results[1].why
     assert "limits {'cpu': 1}" in results[1].why
     assert "lists no resource" in results[2].why
 

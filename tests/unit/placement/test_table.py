@@ -64,6 +64,28 @@ def test_line_that_is_no_csv_is_named_and_the_others_are_read(tmp_path: Path, ba
     assert table.problems == (problem,)
 
 
+@pytest.mark.parametrize(("header", "bad"), [("a,b", "1;x"), ("a;b", "1,x"), ("a,b", "1\tx")])
+def test_line_with_another_separator_is_named(tmp_path: Path, header: str, bad: str) -> None:
+    """What a person decided in such a line would else count as not filled in; a short line is only that."""
+    path = tmp_path / "sheet.csv"
+    path.write_text(f"{header}\n{bad}\n2\n")
+    table = read_table(path, "sheet", ("a", "b"))
+    assert [dict(row.cells) for row in table.rows] == [{"a": "2"}]
+    (problem,) = table.unreadable
+    assert problem.startswith(f"{path}:2: this is not separated by {header[1]!r} like the first line")
+
+
+@pytest.mark.parametrize("text", ["a,\n1,\n2,mine\n", "a\n1\n2,mine,more\n"])
+def test_cell_under_no_heading_is_named(tmp_path: Path, text: str) -> None:
+    """A note beside the columns is in no row: who writes the file again has to know."""
+    path = tmp_path / "sheet.csv"
+    path.write_text(text)
+    table = read_table(path, "sheet", ("a",))
+    assert [row.cells["a"] for row in table.rows] == ["1", "2"]
+    assert table.unheaded == (f"{path}:3: 'mine' stands under no heading",)
+    assert table.problems == (), "for who only reads, nothing is wrong"
+
+
 def test_quote_that_is_closed_far_below(tmp_path: Path) -> None:
     """Nobody means a cell of two hundred lines: the first is named, the others are read."""
     path = tmp_path / "sheet.csv"
