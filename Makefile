@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 ROUNDS ?= 2000
 
-.PHONY: help setup demo test test-live test-live-slurm test-live-openstack test-example lint types imports unit coverage soak lock build clean
+.PHONY: help setup demo test test-live test-live-slurm test-live-openstack test-container test-example lint types imports unit coverage soak lock build clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -39,7 +39,7 @@ coverage: $(STAMP)  ## the same tests, and what they do not reach
 soak: $(STAMP)  ## ROUNDS=2000 rounds under trouble; the last line is the result (docs/reliability.md)
 	PYTHONPATH=tests $(BIN)/python -m soak --rounds $(ROUNDS)
 
-test-live: test-live-slurm test-live-openstack test-example  ## all live suites
+test-live: test-live-slurm test-live-openstack test-container test-example  ## all live suites
 
 test-example:  ## the example plug-in, on a real PostgreSQL (from Debian's package postgresql)
 	scripts/test-example
@@ -49,6 +49,9 @@ test-live-slurm: $(STAMP)  ## real SLURM daemons, two releases (root on Debian 1
 
 test-live-openstack: $(STAMP)  ## real Keystone, Nova, Cinder and Neutron, which it installs into .lab and starts
 	$(BIN)/pytest tests/live/openstack
+
+test-container: $(STAMP)  ## builds the image with buildah and runs the agent in it (root on Debian 12: installs what it needs)
+	$(BIN)/pytest tests/live/container
 
 lock: $(STAMP)  ## renew the lock files: newest versions, with hashes, without addresses
 	scripts/lock $(BIN)/uv
