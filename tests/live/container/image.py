@@ -52,6 +52,7 @@ def build() -> Image:
         call(*apt, "update")
         call(*apt, "install", "--no-install-recommends", *missing)
     LAB.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(LAB / "storage", ignore_errors=True)  # of an earlier run: vfs shares nothing, and grows
     base = LAB / "base.tar"
     if not base.exists():
         fresh = base.with_suffix(".new.tar")
@@ -71,10 +72,6 @@ def build() -> Image:
     )
     config = json.loads(buildah("inspect", "--type", "image", IMAGE))["Docker"]["config"]
     root = Path(buildah("mount", buildah("from", "--pull=never", IMAGE).strip()).strip())
-    sizes = {
-        image["names"][0]: image["size"] for image in json.loads(buildah("images", "--json")) if image.get("names")
-    }
-    assert sizes
     return Image(config, root, size_of(root), base.stat().st_size)
 
 
