@@ -117,7 +117,7 @@ class World:
         if call.name.endswith("/set_erred/"):
             if who not in self._told_yes:
                 self._violations.append("set_erred for a request that is not certainly the agent's")
-            if self._done.get(call.subject, 0) > 0 and self._done[call.subject] < self._looked.get(who, 1 << 60):
+            if self._done.get(call.subject, 1 << 60) < self._looked.get(who, 1 << 60):
                 self._violations.append("set_erred for a request that the agent could know to be Done")
         elif call.name.endswith("/set_done/"):
             self._check_done(call)
@@ -148,6 +148,8 @@ class World:
         for request in self.requests:
             if request.state == "Done":
                 self._done.setdefault(request.uuid, next(self._order))
+            else:  # a start_processing that read the row before may save last, and make it Processing again
+                self._done.pop(request.uuid, None)
         assert not self._violations, self._violations
         known = {record.backend_id for record in self.records} | self.imported
         assert self.stable <= known, f"{self.stable - known} vanished from Waldur"
