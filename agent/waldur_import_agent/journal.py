@@ -316,7 +316,10 @@ class Journal:
             )
 
     def _check(self) -> None:
-        """Raises sqlite3.DatabaseError where pages are damaged or a table is missing."""
+        """Raises sqlite3.DatabaseError where pages are damaged, a table is missing or a claim says what is none.
+
+        A page can be well formed and its text wrong: each round would fail on such a claim, and end no request.
+        """
         found = self._connection.execute("PRAGMA quick_check(1)").fetchone()[0]
         if found != "ok":
             raise sqlite3.DatabaseError(found)
@@ -325,6 +328,11 @@ class Journal:
                 self._connection.execute(f"SELECT count(*) FROM {table} WHERE 0")  # noqa: S608 - our own names
         except sqlite3.OperationalError as error:
             raise sqlite3.DatabaseError(str(error)) from error
+        for row in self._connection.execute("SELECT request, offering, phase, attempts, intended FROM claim"):
+            try:
+                _claim(row)
+            except (ValueError, TypeError) as error:
+                raise sqlite3.DatabaseError(f"the claim of {row[0]!r} cannot be understood: {error}") from error
 
     def _version(self) -> int:
         version: int = self._connection.execute("PRAGMA user_version").fetchone()[0]
@@ -345,8 +353,9 @@ class Journal:
 
 
 def _claim(row: tuple[str, str, str, int, str]) -> Claim:
+    """The claim in a row. Raises ValueError or TypeError where it is none."""
     request, offering, phase, attempts, intended = row
-    return Claim(request, offering, Phase(phase), attempts, datetime.fromisoformat(intended))
+    return Claim(request, offering, Phase(phase), int(attempts), datetime.fromisoformat(intended))
 
 
 @contextmanager

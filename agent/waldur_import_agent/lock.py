@@ -76,7 +76,8 @@ def _open(path: Path) -> int:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.parent.chmod(SHARED_DIRECTORY_MODE)
         try:
-            return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, LOCK_FILE_MODE)
+            # the directory is everybody's: a link there could lead to any file, which would be emptied
+            return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, LOCK_FILE_MODE)
         except PermissionError:
             # another user's file: reading is enough to lock it
             return os.open(path, os.O_RDONLY | os.O_CLOEXEC)

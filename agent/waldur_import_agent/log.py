@@ -48,15 +48,21 @@ def _logfmt_value(value: Any) -> str:
 
 
 class _RedactingFormatter(structlog.stdlib.ProcessorFormatter):
-    def __init__(self, redactor: Redactor, processors: Sequence[structlog.typing.Processor]) -> None:
+    """`colours` says that the line steers the terminal itself: its values were made printable one by one."""
+
+    def __init__(self, redactor: Redactor, processors: Sequence[structlog.typing.Processor], *, colours: bool) -> None:
         super().__init__(
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *processors],
             foreign_pre_chain=_SHARED,
         )
         self._redactor = redactor
+        self._colours = colours
 
     def format(self, record: logging.LogRecord) -> str:
-        return self._redactor(super().format(record))
+        # the secrets first: with a character replaced, one would not be recognized
+        line = self._redactor(super().format(record))
+        # logfmt keeps letters beyond ASCII, and control characters with them
+        return line if self._colours else printable(line)
 
 
 class _StderrHandler(logging.StreamHandler[TextIO]):
@@ -108,7 +114,7 @@ def configure_logging(redactor: Redactor, *, level: str = "info", form: str = "a
     else:
         processors = [structlog.processors.JSONRenderer(default=str)]
     handler = _StderrHandler()
-    handler.setFormatter(_RedactingFormatter(redactor, processors))
+    handler.setFormatter(_RedactingFormatter(redactor, processors, colours=form == "console"))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())

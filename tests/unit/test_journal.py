@@ -419,6 +419,20 @@ def test_damaged_page_is_found_before_anything_is_claimed(directory: Path, page:
 
 
 @pytest.mark.parametrize(
+    ("column", "value"), [("phase", "xlaimed"), ("attempts", "x"), ("intended", "2026-13-01"), ("intended", b"\xff")]
+)
+def test_claim_that_cannot_be_understood_is_found_at_the_start(directory: Path, column: str, value: object) -> None:
+    """Pages that are well formed and a text that is wrong: not in each round anew, but at once and with the request."""
+    with Journal.open(directory) as journal:
+        journal.intend("request1", OFFERING)
+    with other_connection(directory) as other:
+        other.execute(f"UPDATE claim SET {column} = ?", (value,))
+    with pytest.raises(StateError, match="the claim of 'request1' cannot be understood") as raised:
+        Journal.open(directory)
+    assert "Move it away" in raised.value.remedy
+
+
+@pytest.mark.parametrize(
     ("statement", "words"),
     [("DROP TABLE reason", "no such table: reason"), ("PRAGMA user_version = 0", "is another program's database")],
 )

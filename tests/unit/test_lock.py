@@ -245,6 +245,20 @@ def test_directory_that_cannot_be_used(tmp_path: Path, where: str) -> None:
     )
 
 
+def test_link_in_the_place_of_the_lock_is_not_followed(directory: Path, tmp_path: Path) -> None:
+    """Everybody may write in the directory: what a link there leads to is neither emptied nor opened to others."""
+    path = lock_file(directory)
+    path.unlink()
+    target = tmp_path / "target"
+    target.write_text("precious")
+    target.chmod(0o600)
+    path.symlink_to(target)
+    with pytest.raises(StateError, match=r"\.lock cannot be opened: "):
+        lock_file(directory)
+    assert target.read_text() == "precious"
+    assert stat.S_IMODE(target.stat().st_mode) == 0o600
+
+
 def test_file_system_without_locks(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where files cannot be locked at all no other agent is blamed."""
 

@@ -475,3 +475,15 @@ def test_console_sends_no_control_characters(screen: Screen, redact: Redactor, t
     assert "\n" in written
     assert [there for there in written if there != "\n" and not there.isprintable()] == []
     assert written.count("a�]0;owned��31m�b") == 4
+
+
+@pytest.mark.parametrize("form", ["logfmt", "json"])
+def test_lines_for_programs_hold_no_control_characters(screen: Screen, redact: Redactor, form: str) -> None:
+    """`journalctl`, or a terminal where this form was asked for, shows them: a name steers neither."""
+    name = "a\x1b]0;owned\x07\x7f\x9b31m\u202eb"
+    screen.configure(redact, form=form)
+    get_logger().warning("name", plain=name, listed=[name], within={name: name})
+    get_logger().warning(name)
+    get_logger().error("failed", exc_info=ValueError(name))
+    assert len(screen.getvalue().split("\n")) == 4
+    assert [there for there in screen.getvalue() if there != "\n" and not there.isprintable()] == []

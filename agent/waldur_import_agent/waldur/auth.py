@@ -48,6 +48,7 @@ class TokenSource:
         self._file = file
         self._token = token
         self._on_token = on_token
+        self._was_read = False
 
     def __repr__(self) -> str:
         return f"TokenSource({self._place})"
@@ -77,7 +78,11 @@ class TokenSource:
         if self._file is None:
             return self._token.get_secret_value() if self._token else ""
         try:
+            # `--token-file <(...)` gives its token once: after that nobody writes, and no signal would end the wait
+            if self._was_read and self._file.is_fifo():
+                raise ConfigurationError(f"{self._place} is a pipe, which cannot be read again")
             with self._file.open("rb") as file:
+                self._was_read = True
                 return file.readline(LONGEST_LINE).decode(errors="replace")
         except OSError as error:
             raise ConfigurationError(f"{self._place} cannot be read: {error.strerror or error}") from error

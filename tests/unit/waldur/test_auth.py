@@ -1,5 +1,6 @@
 """Where the token comes from, and how it travels."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,19 @@ def test_a_missing_file_is_an_error_of_the_configuration(tmp_path: Path) -> None
     """The error names the file and the reason."""
     with pytest.raises(ConfigurationError, match=r"token_file .*/token cannot be read: No such file"):
         TokenSource(tmp_path / "token").read()
+
+
+def test_a_pipe_is_read_once(tmp_path: Path) -> None:
+    """`--token-file <(...)` works; a second look, or one at a pipe that took the file's place, would wait for ever."""
+    file = tmp_path / "token"
+    os.mkfifo(file)
+    with file.open("r+b", buffering=0) as writer:
+        source = TokenSource(file)
+        writer.write(b"abc123\n")
+        assert source.read() == "abc123"
+        writer.write(b"abc456\n")
+        with pytest.raises(ConfigurationError, match=f"token_file {file} is a pipe, which cannot be read again"):
+            source.read()
 
 
 @pytest.mark.parametrize(
