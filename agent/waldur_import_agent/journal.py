@@ -34,7 +34,8 @@ CREATE TABLE claim (
     offering TEXT NOT NULL,
     phase TEXT NOT NULL,
     attempts INTEGER NOT NULL DEFAULT 0,
-    intended TEXT NOT NULL
+    intended TEXT NOT NULL,
+    refused TEXT
 );
 CREATE TABLE round (
     run TEXT PRIMARY KEY,
@@ -73,13 +74,17 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A request that this agent has claimed, or was about to; `intended` is when that was first noted."""
+    """A request that this agent has claimed, or was about to; `intended` is when that was first noted.
+
+    `refused` is when it could first not be seen or ended, or None.
+    """
 
     request: str
     offering: str
     phase: Phase
     attempts: int
     intended: datetime
+    refused: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,11 +216,18 @@ class Journal:
                 [(step, request) for request in requests],
             )
 
+    def note_refused(self, request: str, when: datetime) -> None:
+        """Note since when this claim cannot be seen or ended; the first time is kept."""
+        with self._write() as connection:
+            connection.execute(
+                "UPDATE claim SET refused = coalesce(refused, ?) WHERE request = ?", (when.isoformat(), request)
+            )
+
     def claim(self, request: str) -> Claim | None:
         """The claim of one request, or None."""
         with _errors(self._path):
             row = self._connection.execute(
-                "SELECT request, offering, phase, attempts, intended FROM claim WHERE request = ?", (request,)
+                "SELECT request, offering, phase, attempts, intended, refused FROM claim WHERE request = ?", (request,)
             ).fetchone()
         return None if row is None else _claim(row)
 
@@ -228,7 +240,8 @@ class Journal:
         """The claims of an offering, the oldest first."""
         with _errors(self._path):
             rows = self._connection.execute(
-                "SELECT request, offering, phase, attempts, intended FROM claim WHERE offering = ? ORDER BY rowid",
+                "SELECT request, offering, phase, attempts, intended, refused FROM claim"
+                " WHERE offering = ? ORDER BY rowid",
                 (offering,),
             ).fetchall()
         return [_claim(row) for row in rows]
@@ -328,7 +341,7 @@ class Journal:
                 self._connection.execute(f"SELECT count(*) FROM {table} WHERE 0")  # noqa: S608 - our own names
         except sqlite3.OperationalError as error:
             raise sqlite3.DatabaseError(str(error)) from error
-        for row in self._connection.execute("SELECT request, offering, phase, attempts, intended FROM claim"):
+        for row in self._connection.execute("SELECT request, offering, phase, attempts, intended, refused FROM claim"):
             try:
                 _claim(row)
             except (ValueError, TypeError) as error:
@@ -352,10 +365,11 @@ class Journal:
                 raise
 
 
-def _claim(row: tuple[str, str, str, int, str]) -> Claim:
+def _claim(row: tuple[str, str, str, int, str, str | None]) -> Claim:
     """The claim in a row. Raises ValueError or TypeError where it is none."""
-    request, offering, phase, attempts, intended = row
-    return Claim(request, offering, Phase(phase), int(attempts), datetime.fromisoformat(intended))
+    request, offering, phase, attempts, intended, refused = row
+    since = None if refused is None else datetime.fromisoformat(refused)
+    return Claim(request, offering, Phase(phase), int(attempts), datetime.fromisoformat(intended), since)
 
 
 @contextmanager

@@ -164,8 +164,9 @@ class Claims:
         return True
 
     def _leave(self, claim: Claim, reason: str) -> None:
-        """Keep a claim that cannot be ended now, and say so once; after a week it is left to a person."""
-        if now() - claim.intended < KEPT_FOR:
+        """Keep a claim that cannot be ended now, and say so once; after a week of this it is left to a person."""
+        self._journal.note_refused(claim.request, now())
+        if claim.refused is None or now() - claim.refused < KEPT_FOR:
             log = self._log.debug if claim.request in self._left else self._log.error
             log("request not ended, it is tried again", request=claim.request, reason=reason)
             self._left.add(claim.request)

@@ -322,6 +322,16 @@ async def test_request_that_is_gone_is_forgotten_after_a_week(site: Site, later:
     assert site.journal_claims() == []
 
 
+async def test_week_counts_from_the_first_refusal(site: Site, later: Later) -> None:
+    """An agent that was away for a month does not forget its request because Waldur does not show it at once."""
+    with Journal.open(site.directory) as journal:
+        journal.intend("c" * 32, site.offering.uuid)
+    for days, kept in ((30, True), (36, True), (38, False)):
+        later(timedelta(days=days))
+        await site.round()
+        assert bool(site.journal_claims()) is kept
+
+
 @pytest.mark.parametrize("phase", [Phase.CLAIMED, Phase.AMBIGUOUS])
 async def test_request_that_was_out_of_sight_is_finished(site: Site, phase: Phase) -> None:
     """The token's role was lost for a while: the request, in Processing all the time, is ours when it is back."""
