@@ -198,6 +198,34 @@ class OpenstackLab:
                 api.patch("keystone", f"/domains/{made}", {"domain": {"enabled": False}})
                 api.delete("keystone", f"/domains/{made}")
 
+    @contextlib.contextmanager
+    def second_region(self) -> Iterator[None]:
+        """The catalog has a region RegionTwo, which leads to the same services."""
+        with self.api() as api:
+            api.post("keystone", "/regions", {"region": {"id": "RegionTwo"}})
+            found = api.get("keystone", "/endpoints?interface=public&region_id=RegionOne")["endpoints"]
+            made = [
+                api.post(
+                    "keystone",
+                    "/endpoints",
+                    {
+                        "endpoint": {
+                            "service_id": endpoint["service_id"],
+                            "interface": "public",
+                            "region_id": "RegionTwo",
+                            "url": endpoint["url"],
+                        }
+                    },
+                )["endpoint"]["id"]
+                for endpoint in found
+            ]
+            try:
+                yield
+            finally:
+                for endpoint in made:
+                    api.delete("keystone", f"/endpoints/{endpoint}")
+                api.delete("keystone", "/regions/RegionTwo")
+
     def has_projects(self, domain: str, projects: Iterable[tuple[str, str, str]]) -> None:
         """Give a domain exactly these projects, whatever they are called: their IDs, names and descriptions."""
         with (

@@ -8,6 +8,7 @@ import pytest
 from live.openstack.conftest import Backend
 from live.openstack.lab.content import DEFAULTS, UNLIMITED, Cloud, Project
 from live.openstack.openstack_lab import OpenstackLab
+from waldur_import_agent.scanners.base import BackendMisconfiguredError
 from waldur_import_agent.scanners.openstack.login import APPLICATION
 
 ALL: dict[str, Any] = {"kinds": ["project", "server", "volume"], "quotas": ["network"]}
@@ -154,3 +155,17 @@ async def test_disabled_and_service_projects_where_asked_for(backend: Backend, c
     assert {"service", "admin"} <= {resource.name for resource in scan.resources}
     assert found[cloud.project("in-disabled-domain").id].attributes["enabled"] is False
     assert scan.excluded.keys() == set(cloud.domains.values())
+
+
+async def test_several_regions(backend: Backend, openstack_lab: OpenstackLab, cloud: Cloud) -> None:
+    """Each limit has its region; one region of several is read like a cloud's only one; an unknown one is refused."""
+    select = {"include": [{"name": "^zero-quota$"}]}
+    zero = cloud.project("zero").id
+    alone = (await backend.found(select=select))[zero].limits
+    with openstack_lab.second_region():
+        both = (await backend.found(select=select, regions=["RegionOne", "RegionTwo"]))[zero].limits
+        second = (await backend.found(select=select, regions=["RegionTwo"]))[zero].limits
+        with pytest.raises(BackendMisconfiguredError, match="no region RegionThree; it has: RegionOne, RegionTwo"):
+            await backend.scan(select=select, regions=["RegionThree"])
+    assert second == alone
+    assert both == {f"{name}@{region}": alone[name] for name in alone for region in ("RegionOne", "RegionTwo")}
