@@ -24,6 +24,8 @@ def main() -> int:
 
 def _interrupt(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - what signal.signal calls
     """SIGTERM ends a command as Ctrl-C does: what its scanner started ends with it. `run` has handlers of its own."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as nohup and a shell's `&` leave it
+        raise KeyboardInterrupt
     signal.raise_signal(signal.SIGINT)
 
 

@@ -44,8 +44,8 @@ def run(suite: "ScannerConformance", work: Callable[[], Coroutine[Any, Any, T]])
             ended.set()
 
     thread = threading.Thread(target=body, name="conformance", daemon=True)
-    thread.start()
     try:
+        thread.start()
         in_time = ended.wait(suite.patience)
     finally:  # interrupted, too: processes that the scan has started would outlive the kit
         if not ended.is_set():
