@@ -265,9 +265,9 @@ async def test_killed_at_random_moments(station: Station, seed: int) -> None:
     station.has(*accounts)
     request = station.ask()
     for _ in range(4):
-        seen, after = len(station.sandbox.log), dice.randrange(30)
+        enough = len(station.sandbox.log) + dice.randrange(30)
         daemon = await station.start("run")
-        await station.until(lambda: len(station.sandbox.log) >= seen + after or request.state == "Done")  # noqa: B023
+        await station.until(lambda enough=enough: len(station.sandbox.log) >= enough or request.state == "Done")
         daemon.kill()
         await daemon.communicate()
     ended = await station.run("run", "--once")

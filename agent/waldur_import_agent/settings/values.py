@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from string import Formatter
 from typing import Annotated, Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 from uuid import UUID
 
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -32,10 +32,10 @@ def parse_uuid(value: Any) -> Any:
         raise ValueError("this is not a UUID") from None
 
 
-def check_url(value: str) -> str:
-    """The base URL of Waldur, `/api` at its end, without a trailing slash.
+def split_address(value: str) -> SplitResult:
+    """The parts of an HTTP address that a configuration may name: no user or password, since addresses are logged.
 
-    A URL with a user name or password is refused: URLs are logged.
+    Raises ValueError with a text that does not repeat the value.
     """
     try:
         parts = urlsplit(value.strip())
@@ -48,14 +48,24 @@ def check_url(value: str) -> str:
         raise ValueError("a URL must not carry a user name or a password: put the token into token_file")
     if parts.query or parts.fragment:
         raise ValueError("the URL must end with the path: no ? and no #")
+    return parts
+
+
+def check_url(value: str) -> str:
+    """The base URL of Waldur, `/api` at its end, without a trailing slash. Raises ValueError as split_address does."""
+    parts = split_address(value)
     path = parts.path.rstrip("/")
     if not path.endswith("/api"):
         path += "/api"
     # one spelling for one Waldur: the lock's name is made of it
-    host = parts.hostname.rstrip(".")
+    host = (parts.hostname or "").rstrip(".")
     host = f"[{host}]" if ":" in host else host
     default = {"https": 443, "http": 80}[parts.scheme]
-    return f"{parts.scheme}://{host}{path}" if port in {None, default} else f"{parts.scheme}://{host}:{port}{path}"
+    return (
+        f"{parts.scheme}://{host}{path}"
+        if parts.port in {None, default}
+        else f"{parts.scheme}://{host}:{parts.port}{path}"
+    )
 
 
 def check_pattern(value: str) -> str:

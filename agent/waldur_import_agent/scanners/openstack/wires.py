@@ -26,7 +26,7 @@ class Wires:
         self._is_cut = False
 
     def watch(self, session: "Session") -> None:
-        """Know the connections that this session opens from now on."""
+        """Know each connection that `session` opens from now on."""
         pools = {"http": self._watched("HTTP"), "https": self._watched("HTTPS")}
         requests: Any = session.session
         for adapter in requests.adapters.values():

@@ -2,12 +2,11 @@
 
 from pathlib import Path
 from typing import Self
-from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
 from waldur_import_agent.scanners.slurm.settings import ClusterSettings
-from waldur_import_agent.settings.values import Duration
+from waldur_import_agent.settings.values import Duration, split_address
 
 
 class SlurmrestdSettings(ClusterSettings):
@@ -53,17 +52,7 @@ class SlurmrestdSettings(ClusterSettings):
         """The address without a slash at its end. One with a password is refused: addresses are logged."""
         if value is None:
             return None
-        try:
-            parts = urlsplit(value.strip())
-            port = parts.port
-        except ValueError:  # its text repeats the value
-            raise ValueError("this is not a URL: look at its host and port") from None
-        if parts.scheme not in {"http", "https"} or not parts.hostname or port == 0:
-            raise ValueError("this is not a URL that begins with https:// or http://")
-        if "@" in parts.netloc:
-            raise ValueError("a URL must not carry a user name or a password: use token_file")
-        if parts.query or parts.fragment:
-            raise ValueError("the URL must end with the host, its port, or a path: no ? and no #")
+        split_address(value)
         return value.strip().rstrip("/")
 
     @model_validator(mode="after")
