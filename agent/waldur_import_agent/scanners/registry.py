@@ -1,6 +1,8 @@
 """The scanners there are: entry points of the group `waldur_import_agent.scanners`, ours and those of plug-ins."""
 
+import contextlib
 import difflib
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
@@ -59,7 +61,8 @@ def _load(name: str, points: Sequence[EntryPoint]) -> AvailableScanner:
     if len(points) > 1:
         return AvailableScanner(name, source, None, "more than one package brings a scanner with this name: remove one")
     try:
-        scanner = points[0].load()
+        with contextlib.redirect_stdout(sys.stderr):  # our own holds results: what a plug-in prints would be in them
+            scanner = points[0].load()
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a plug-in may fail in any way, and may try to end the agent
         return AvailableScanner(name, source, None, f"{type(error).__name__}: {error}")
     wrong = why_unusable(name, scanner)

@@ -77,6 +77,13 @@ def test_a_plug_in_is_a_scanner_like_ours(install: Install) -> None:
     assert [entry.name for entry in available()] == sorted([*OURS, "shelf"])
 
 
+def test_what_a_plug_in_prints_is_not_among_our_results(install: Install, capsys: pytest.CaptureFixture[str]) -> None:
+    """`scanners --output json` stays JSON, whatever a package says while it is imported."""
+    install("goodshelf", f"print('welcome')\n{GOOD}")
+    assert scanner_class("shelf").kind == "shelf"
+    assert capsys.readouterr() == ("", "welcome\n")
+
+
 @pytest.mark.parametrize(
     ("module", "attribute", "error"),
     [
