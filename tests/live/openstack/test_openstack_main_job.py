@@ -175,12 +175,14 @@ def assert_within_budget(lab: OpenstackLab, begin: dict[str, int], projects: int
 
 
 FEW = {"include": [{"name": "^project-0000[1-9]$"}]}
+OTHERS = {"include": [{"name": "^project-0002[1-9]$"}]}
+"""What one offering has, the other offerings of the same cloud must not have: it would be kept back there."""
 TROUBLES: dict[str, tuple[dict[str, Any], str]] = {
     "an unreachable cell": ({"kinds": ["server"]}, "does not reach one of its cells"),
     "a too small role": ({"quotas": []}, "Keystone refuses the list of projects"),
     "a service down": ({"kinds": ["volume"]}, "Cinder could not be asked for the list of all volumes"),
     "an expired credential": ({"quotas": []}, "Keystone does not accept the credential"),
-    "HTML with 200": ({"quotas": ["compute"]}, "Nova answers with something that is not its own"),
+    "HTML with 200": ({"quotas": ["compute"], "select": OTHERS}, "Nova answers with something that is not its own"),
 }
 """What the scanner of each offering reads, and what its request says."""
 PAGE = {"status": 200, "type": "text/html", "body": "<html><body>Please log in</body></html>"}
