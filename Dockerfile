@@ -9,8 +9,8 @@ ARG LOCK=all
 WORKDIR /src
 RUN python3 -m venv /build && python3 -m venv --without-pip /opt/waldur-import-agent
 COPY lock lock
-RUN ["/build/bin/pip", "install", "--no-cache-dir", "--require-hashes", "-r", "lock/build.txt"]
-RUN /build/bin/pip --python /opt/waldur-import-agent/bin/python install --no-cache-dir --require-hashes -r lock/${LOCK}.txt
+RUN ["/build/bin/pip", "install", "--no-cache-dir", "--no-deps", "--require-hashes", "-r", "lock/build.txt"]
+RUN /build/bin/pip --python /opt/waldur-import-agent/bin/python install --no-cache-dir --no-deps --require-hashes -r lock/${LOCK}.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY agent agent
 RUN /build/bin/pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir /wheels . \
