@@ -48,6 +48,8 @@ def of_module(module: ModuleType) -> dict[str, str]:
 
 def fields(kind: type) -> str:
     """The annotated attributes of a class as they stand in its source, without their texts."""
-    (definition,) = ast.parse(textwrap.dedent(inspect.getsource(kind))).body
+    source = textwrap.dedent(inspect.getsource(kind))
+    (definition,) = ast.parse(source).body
     assert isinstance(definition, ast.ClassDef)  # noqa: S101 - the source of a class
-    return "\n".join(ast.unparse(part) for part in definition.body if isinstance(part, ast.AnnAssign))
+    annotated = [part for part in definition.body if isinstance(part, ast.AnnAssign)]
+    return "\n".join(str(ast.get_source_segment(source, part)) for part in annotated)
