@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 ROUNDS ?= 2000
 
-.PHONY: docs generated help setup demo test test-live test-live-slurm test-live-openstack test-container test-example lint types imports unit coverage soak lock build clean
+.PHONY: docs generated release help setup demo test test-live test-live-slurm test-live-openstack test-container test-docs test-release test-example lint types imports unit coverage soak lock build clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -39,10 +39,16 @@ coverage: $(STAMP)  ## the same tests, and what they do not reach
 soak: $(STAMP)  ## ROUNDS=2000 rounds under trouble; the last line is the result (docs/reliability.md)
 	PYTHONPATH=tests $(BIN)/python -m soak --rounds $(ROUNDS)
 
-test-live: test-live-slurm test-live-openstack test-container test-example  ## all live suites
+test-live: test-live-slurm test-live-openstack test-container test-docs test-release test-example  ## all live suites
 
 test-example:  ## the example plug-in, on a real PostgreSQL (from Debian's package postgresql)
 	scripts/test-example
+
+test-docs: $(STAMP)  ## every page of the site in Debian's chromium (as root it installs it)
+	$(BIN)/pytest tests/live/site
+
+test-release: $(STAMP)  ## the files of a release, made twice (needs PyPI)
+	$(BIN)/pytest tests/live/release
 
 test-live-slurm: $(STAMP)  ## real SLURM daemons, two releases (root on Debian 12: installs and starts what it needs)
 	$(BIN)/pytest tests/live/slurm
@@ -61,6 +67,9 @@ generated: $(STAMP)  ## the reference, the manual page and completion, from the 
 
 docs: $(STAMP)  ## the site in site/, built strictly: a broken link fails
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict --clean
+
+release: $(STAMP)  ## all files of a release in dist/: sdist, wheel, bill of materials, checksums; needs PyPI
+	scripts/release $(BIN)/python
 
 build: $(STAMP)  ## sdist and wheel in dist/
 	$(BIN)/python -m build
