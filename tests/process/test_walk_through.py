@@ -1,9 +1,9 @@
-"""The walk-through in the documentation shows what the commands print."""
+"""The tutorial and the walk-through in the documentation show what the commands print."""
 
 import re
 from pathlib import Path
 
-from support import walk_through
+from support import tutorial, walk_through
 
 
 def without_layout(text: str) -> list[str]:
@@ -19,3 +19,13 @@ async def test_walk_through_is_what_the_commands_print(tmp_path: Path) -> None:
     text = walk_through.PAGE.read_text()
     assert text.count("\n$ waldur-import-agent") > 15
     assert without_layout(await walk_through.regenerated(text, tmp_path)) == without_layout(text)
+
+
+async def test_tutorial_is_what_the_commands_print(tmp_path: Path) -> None:
+    """Each command of docs/tutorial.md, from the demo to a plan after a change, prints what the page says.
+
+    `PYTHONPATH=tests python tests/support/tutorial.py` writes the page again.
+    """
+    text = tutorial.PAGE.read_text()
+    assert text.count("\n$ waldur-import-agent") > 12
+    assert without_layout(await tutorial.regenerated(text, tmp_path)) == without_layout(text)

@@ -12,7 +12,7 @@ import re
 import socket
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -27,6 +27,7 @@ TIME = re.compile(r"\d{4}-\d\d-\d\d([ T])\d\d:\d\d:\d\d(?:\.\d+)?")
 DURATION = re.compile(r"\b\d:\d\d:\d\d\b")
 """Three hours and the seconds since; hours of a time of day have two digits."""
 HOST = "login1"
+CONFIGURED = {"WALDUR_IMPORT_AGENT_CONFIG": "config.yaml"}
 OFFERING = "38ba14c70a274580adabe742014bddaa"
 STUCK = "7b1d0a1f6d0c4f0fa4c1e1a2b3c4d5e6"
 
@@ -104,7 +105,7 @@ def masking() -> Callable[[str], str]:
     return mask
 
 
-async def output_of(command: str, directory: Path) -> str:
+async def output_of(command: str, directory: Path, environment: Mapping[str, str] = CONFIGURED) -> str:
     """What a command prints on both streams, as on a terminal; its exit code follows where it is not 0."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     process = await asyncio.create_subprocess_shell(
@@ -113,7 +114,7 @@ async def output_of(command: str, directory: Path) -> str:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
         cwd=directory,
-        env=os.environ | {"WALDUR_IMPORT_AGENT_CONFIG": "config.yaml", "PATH": path, "PYTHONUNBUFFERED": "1"},
+        env={**os.environ, "PATH": path, "PYTHONUNBUFFERED": "1", **environment},
     )
     out, _ = await process.communicate()
     lines = [line.rstrip() for line in out.decode().splitlines()]
