@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 ROUNDS ?= 2000
 
-.PHONY: docs help setup demo test test-live test-live-slurm test-live-openstack test-container test-example lint types imports unit coverage soak lock build clean
+.PHONY: docs help setup demo test test-live test-live-slurm test-live-openstack test-container test-example test-install wheelhouse lint types imports unit coverage soak lock build clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -39,7 +39,10 @@ coverage: $(STAMP)  ## the same tests, and what they do not reach
 soak: $(STAMP)  ## ROUNDS=2000 rounds under trouble; the last line is the result (docs/reliability.md)
 	PYTHONPATH=tests $(BIN)/python -m soak --rounds $(ROUNDS)
 
-test-live: test-live-slurm test-live-openstack test-container test-example  ## all live suites
+test-live: test-live-slurm test-live-openstack test-container test-example test-install  ## all live suites
+
+test-install: $(STAMP)  ## the commands of docs/how-to/install.md, with PyPI and without a network (root on Debian 12)
+	$(BIN)/pytest tests/live/install
 
 test-example:  ## the example plug-in, on a real PostgreSQL (from Debian's package postgresql)
 	scripts/test-example
@@ -61,6 +64,9 @@ docs: $(STAMP)  ## the site in site/, built strictly: a broken link fails
 
 build: $(STAMP)  ## sdist and wheel in dist/
 	$(BIN)/python -m build
+
+wheelhouse: $(STAMP)  ## dist/wheelhouse: all for an installation without a network, of the wheel in dist/
+	PYTHON=$(or $(PYTHON),$(BIN)/python) scripts/wheelhouse
 
 clean:  ## remove what was made
 	rm -rf $(VENV) examples/*/.venv dist build site .lab .mypy_cache .ruff_cache .pytest_cache .hypothesis
