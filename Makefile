@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 ROUNDS ?= 2000
 
-.PHONY: docs help setup demo test test-live test-live-slurm test-live-openstack test-container test-example test-install wheelhouse lint types imports unit coverage soak lock build clean
+.PHONY: docs generated help setup demo test test-live test-live-slurm test-live-openstack test-container test-docs test-example test-install wheelhouse lint types imports unit coverage soak lock build clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -39,13 +39,16 @@ coverage: $(STAMP)  ## the same tests, and what they do not reach
 soak: $(STAMP)  ## ROUNDS=2000 rounds under trouble; the last line is the result (docs/reliability.md)
 	PYTHONPATH=tests $(BIN)/python -m soak --rounds $(ROUNDS)
 
-test-live: test-live-slurm test-live-openstack test-container test-example test-install  ## all live suites
+test-live: test-live-slurm test-live-openstack test-container test-docs test-example test-install  ## all live suites
 
 test-install: $(STAMP)  ## the commands of docs/how-to/install.md, with PyPI and without a network (root on Debian 12)
 	$(BIN)/pytest tests/live/install
 
 test-example:  ## the example plug-in, on a real PostgreSQL (from Debian's package postgresql)
 	scripts/test-example
+
+test-docs: $(STAMP)  ## every page of the site in Debian's chromium (as root it installs it)
+	$(BIN)/pytest tests/live/site
 
 test-live-slurm: $(STAMP)  ## real SLURM daemons, two releases (root on Debian 12: installs and starts what it needs)
 	$(BIN)/pytest tests/live/slurm
@@ -58,6 +61,9 @@ test-container: $(STAMP)  ## builds the image with buildah and runs the agent in
 
 lock: $(STAMP)  ## renew the lock files: newest versions, with hashes, without addresses
 	scripts/lock $(BIN)/uv
+
+generated: $(STAMP)  ## the reference, the manual page and completion, from the code
+	PYTHONPATH=scripts $(BIN)/python -m documentation
 
 docs: $(STAMP)  ## the site in site/, built strictly: a broken link fails
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict --clean
