@@ -4,7 +4,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 ROUNDS ?= 2000
 
-.PHONY: docs generated release help setup demo test test-live test-live-slurm test-live-openstack test-container test-docs test-release test-example lint types imports unit coverage soak lock build clean
+.PHONY: help setup demo test lint types imports unit coverage soak lock build release wheelhouse clean docs generated
+.PHONY: test-live test-live-slurm test-live-openstack test-container test-docs test-install test-release test-example
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -39,7 +40,14 @@ coverage: $(STAMP)  ## the same tests, and what they do not reach
 soak: $(STAMP)  ## ROUNDS=2000 rounds under trouble; the last line is the result (docs/reliability.md)
 	PYTHONPATH=tests $(BIN)/python -m soak --rounds $(ROUNDS)
 
-test-live: test-live-slurm test-live-openstack test-container test-docs test-release test-example  ## all live suites
+LIVE := test-live-slurm test-live-openstack test-container test-docs test-install test-release test-example
+
+# two at a time: they mostly wait for their daemons
+test-live: $(STAMP)  ## all live suites
+	$(MAKE) --no-print-directory --jobs 2 --output-sync=target $(LIVE)
+
+test-install: $(STAMP)  ## the commands of docs/how-to/install.md, with PyPI and without a network (root on Debian 12)
+	$(BIN)/pytest tests/live/install
 
 test-example:  ## the example plug-in, on a real PostgreSQL (from Debian's package postgresql)
 	scripts/test-example
@@ -73,6 +81,9 @@ release: $(STAMP)  ## all files of a release in dist/: sdist, wheel, bill of mat
 
 build: $(STAMP)  ## sdist and wheel in dist/
 	$(BIN)/python -m build
+
+wheelhouse: $(STAMP)  ## dist/wheelhouse: all for an installation without a network, of the wheel in dist/
+	PYTHON=$(or $(PYTHON),$(BIN)/python) scripts/wheelhouse
 
 clean:  ## remove what was made
 	rm -rf $(VENV) examples/*/.venv dist build site .lab .mypy_cache .ruff_cache .pytest_cache .hypothesis
