@@ -3,8 +3,8 @@
 Waldur keeps no owner of a request, so the journal is what tells this agent's own claims from another's after a crash.
 """
 
-from waldur_import_agent.journal.database import SCHEMA_VERSION
+from waldur_import_agent.journal.database import SCHEMA, SCHEMA_VERSION
 from waldur_import_agent.journal.entries import Claim, Phase, Reason, Round
-from waldur_import_agent.journal.journal import Journal
+from waldur_import_agent.journal.journal import ROUNDS_KEPT, Journal
 
-__all__ = ["SCHEMA_VERSION", "Claim", "Journal", "Phase", "Reason", "Round"]
+__all__ = ["ROUNDS_KEPT", "SCHEMA", "SCHEMA_VERSION", "Claim", "Journal", "Phase", "Reason", "Round"]

@@ -22,29 +22,29 @@ PASSING = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_
 
 SCHEMA = """
 CREATE TABLE claim (
-    request TEXT PRIMARY KEY,
-    offering TEXT NOT NULL,
-    phase TEXT NOT NULL,
-    attempts INTEGER NOT NULL DEFAULT 0,
-    intended TEXT NOT NULL,
-    refused TEXT
+    request TEXT PRIMARY KEY,            -- UUID of the request in Waldur
+    offering TEXT NOT NULL,              -- UUID of its offering
+    phase TEXT NOT NULL,                 -- how far the claim has come
+    attempts INTEGER NOT NULL DEFAULT 0, -- scans that were begun for it: five, and the agent gives up
+    intended TEXT NOT NULL,              -- when the agent was first about to claim it
+    refused TEXT                         -- since when it cannot be seen or ended, or NULL
 );
 CREATE TABLE round (
-    run TEXT PRIMARY KEY,
-    offering TEXT NOT NULL,
+    run TEXT PRIMARY KEY,                -- the round's name in logs and records
+    offering TEXT NOT NULL,              -- UUID of the offering
     started TEXT NOT NULL,
     finished TEXT NOT NULL,
-    outcome TEXT NOT NULL,
-    message TEXT NOT NULL,
-    requests TEXT NOT NULL,
-    counts TEXT NOT NULL
+    outcome TEXT NOT NULL,               -- how it ended: done, erred, ...
+    message TEXT NOT NULL,               -- what was told to Waldur, or why nothing was
+    requests TEXT NOT NULL,              -- UUIDs of the requests that it answered (JSON list)
+    counts TEXT NOT NULL                 -- resources by what was done with them (JSON object)
 );
 CREATE INDEX round_offering ON round (offering, started);
 CREATE TABLE reason (
     run TEXT NOT NULL REFERENCES round (run) ON DELETE CASCADE,
-    backend_id TEXT NOT NULL,
-    action TEXT NOT NULL,
-    why TEXT NOT NULL
+    backend_id TEXT NOT NULL,            -- a found resource that was not reported
+    action TEXT NOT NULL,                -- what was done with it: unplaced, skipped, refused or held back
+    why TEXT NOT NULL                    -- the reason, for a person
 );
 CREATE INDEX reason_run ON reason (run);
 """
