@@ -60,7 +60,7 @@ test-release: $(STAMP)  ## the files of a release, made twice (needs PyPI)
 	$(BIN)/pytest tests/live/release
 
 test-live-slurm: $(STAMP)  ## real SLURM daemons, two releases (root on Debian 12: installs and starts what it needs)
-	$(BIN)/pytest tests/live/slurm
+	$(BIN)/pytest -n 2 --dist loadgroup tests/live/slurm
 
 test-live-openstack: $(STAMP)  ## real Keystone, Nova, Cinder and Neutron, which it installs into .lab and starts
 	$(BIN)/pytest tests/live/openstack
