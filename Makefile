@@ -7,7 +7,7 @@ ROUNDS ?= 2000
 .PHONY: docs generated help setup demo test test-live test-live-slurm test-live-openstack test-container test-docs test-example test-install wheelhouse lint types imports unit coverage soak lock build clean
 
 help:  ## what can be made
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-20s %s\n", $$1, $$2}'
 
 setup: $(STAMP)  ## set up ./.venv with locked versions
 
