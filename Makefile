@@ -9,7 +9,7 @@ SITE ?= site
 .PHONY: test-live test-live-slurm test-live-openstack test-container test-docs test-install test-release test-example
 
 help:  ## what can be made
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-20s %s\n", $$1, $$2}'
 
 setup: $(STAMP)  ## set up ./.venv with locked versions
 
