@@ -16,7 +16,8 @@ LOOK = """() => ({
     width: document.documentElement.scrollWidth,
     wide: [...document.querySelectorAll('body *')]
         .filter(part => part.getBoundingClientRect().right > innerWidth + 1
-            && getComputedStyle(part).position != 'fixed' && !part.closest('pre, .md-typeset__scrollwrap, .md-sidebar, .md-header, .md-search, .highlight'))
+            && getComputedStyle(part).position != 'fixed'
+            && !part.closest('pre, .md-typeset__scrollwrap, .md-sidebar, .md-header, .md-search, .highlight'))
         .map(part => part.tagName.toLowerCase() + ' ' + part.textContent.slice(0, 40).trim()),
     pictures: [...document.images].map(image => [image.src, image.alt, image.naturalWidth, image.clientWidth]),
     links: [...document.querySelectorAll('a[href]')].map(link => link.href),
