@@ -86,6 +86,22 @@ def test_search_finds_without_a_network(phone: Page, site: tuple[Path, str]) -> 
     phone.locator(".md-search-result__link", has_text="waldur.token_file").first.wait_for(state="attached")
 
 
+def test_copied_from_a_terminal_are_the_commands(browser: Browser, site: tuple[Path, str]) -> None:
+    """The button beside a terminal's text copies the commands, without prompts and outputs."""
+    _, address = site
+    page = browser.new_page(permissions=["clipboard-read", "clipboard-write"])
+    page.goto(f"{address}/how-to/shell.html")
+    block = page.locator(".highlight", has_text="<Tab>").first
+    block.hover()
+    block.locator("button").first.click()
+    copied = page.evaluate("() => navigator.clipboard.readText()")
+    page.close()
+    assert [line for line in copied.splitlines() if line] == [
+        "man waldur-import-agent",
+        "waldur-import-agent re<Tab>",
+    ]
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_site_follows_the_readers_colours(browser: Browser, site: tuple[Path, str], scheme: str) -> None:
     """In a dark system the page is dark, in a light one light."""
