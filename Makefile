@@ -3,12 +3,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 ROUNDS ?= 2000
+SITE ?= site
 
 .PHONY: help setup demo test lint types imports unit coverage soak lock build release wheelhouse clean docs generated
 .PHONY: test-live test-live-slurm test-live-slurm-22.05 test-live-slurm-24.11 test-live-openstack test-container test-docs test-install test-release test-example
 
 help:  ## what can be made
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-20s %s\n", $$1, $$2}'
 
 setup: $(STAMP)  ## set up ./.venv with locked versions
 
@@ -80,7 +81,8 @@ generated: $(STAMP)  ## the reference, the manual page and completion, from the 
 	PYTHONPATH=scripts $(BIN)/python -m documentation
 
 docs: $(STAMP)  ## the site in site/, built strictly: a broken link fails
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict --clean
+	@# not --quiet: it would hide warnings from --strict too
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --clean --site-dir $(SITE)
 
 release: $(STAMP)  ## all files of a release in dist/: sdist, wheel, bill of materials, checksums; needs PyPI
 	scripts/release $(BIN)/python
