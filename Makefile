@@ -57,6 +57,7 @@ lock: $(STAMP)  ## renew the lock files: newest versions, with hashes, without a
 	scripts/lock $(BIN)/uv
 
 build: $(STAMP)  ## sdist and wheel in dist/
+	rm -f dist/waldur_import_agent-*
 	$(BIN)/python -m build
 
 clean:  ## remove what was made
