@@ -69,6 +69,7 @@ docs: $(STAMP)  ## the site in site/, built strictly: a broken link fails
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict --clean
 
 build: $(STAMP)  ## sdist and wheel in dist/
+	rm -f dist/waldur_import_agent-*
 	$(BIN)/python -m build
 
 wheelhouse: $(STAMP)  ## dist/wheelhouse: all for an installation without a network, of the wheel in dist/

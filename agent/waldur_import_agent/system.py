@@ -7,6 +7,7 @@ import os
 import pwd
 import signal
 import stat
+import sys
 import threading
 import unicodedata
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
@@ -50,6 +51,23 @@ def owner_other_than_root(directory: Path) -> str | None:
         return pwd.getpwuid(owner).pw_name
     except KeyError:
         return f"#{owner}"
+
+
+def why_unreadable(error: OSError) -> str:
+    """Why a file cannot be read; where it is forbidden, to whom, and what gives this user the right."""
+    reason = error.strerror or str(error)
+    if not isinstance(error, PermissionError):
+        return reason
+    try:
+        user = pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:  # a container's number that has no name
+        user = str(os.geteuid())
+    return f"{reason} for the user {user}; give it to a group of this user: chgrp GROUP FILE && chmod 640 FILE"
+
+
+def how_to_install(extra: str) -> str:
+    """The command that adds an extra's packages to those that this agent runs with; it finds the agent there."""
+    return f"Install what it needs: {sys.executable} -m pip install 'waldur-import-agent[{extra}]'"
 
 
 def printable(text: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from waldur_import_agent.sandbox.objects import (
+    MANAGE,
     Customer,
     Offering,
     Plan,
@@ -27,6 +28,8 @@ from waldur_import_agent.sandbox.transactions import Transactions
 
 TICK = timedelta(microseconds=1)
 SLUG_LENGTH = 8
+MANAGING_ROLES = ("OFFERING.MANAGER", "CUSTOMER.OWNER", "CUSTOMER.MANAGER")
+"""Waldur's own roles that let manage backend resources."""
 
 
 def hex_uuid(value: str | None) -> str:
@@ -60,6 +63,7 @@ class State:
         self.transactions = Transactions()
         self.users: list[User] = []
         self.customers: dict[str, Customer] = {}
+        self.roles: dict[str, frozenset[str]] = {name: frozenset({MANAGE}) for name in MANAGING_ROLES}
         self.offerings: dict[str, Offering] = {}
         self.projects: dict[str, Project] = {}
         self.request_table: Table[Request] = Table(offering=lambda row: row.offering.uuid)
@@ -134,9 +138,13 @@ class State:
             user = self._user_of_token(user)
         if role is None:
             role = {Offering: "OFFERING.MANAGER", Customer: "CUSTOMER.OWNER", Project: "PROJECT.MEMBER"}[type(scope)]
-        granted = Role(role, scope, self.tick())
+        granted = Role(role, scope, self.tick(), self.roles.get(role, frozenset()))
         user.roles.append(granted)
         return granted
+
+    def define_role(self, name: str, *permissions: str) -> None:
+        """Make a kind of role with these permissions, or change what one lets do that is granted from now on."""
+        self.roles[name] = frozenset(permissions)
 
     def revoke(self, user: User | str, scope: Scope) -> None:
         """Take all roles of a user (or the owner of that token) in one scope away."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from waldur_import_agent.errors import ConfigurationError
+from waldur_import_agent.system import why_unreadable
 
 PERSONAL_ACCESS_TOKEN = re.compile(r"w_([0-9]+)_")
 """How a personal access token begins: w_<expiry as Unix time>_<random>."""
@@ -85,4 +86,4 @@ class TokenSource:
                 self._was_read = True
                 return file.readline(LONGEST_LINE).decode(errors="replace")
         except OSError as error:
-            raise ConfigurationError(f"{self._place} cannot be read: {error.strerror or error}") from error
+            raise ConfigurationError(f"{self._place} cannot be read: {why_unreadable(error)}") from error
