@@ -4,7 +4,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 ROUNDS ?= 2000
 
-.PHONY: docs generated help setup demo test test-live test-live-slurm test-live-openstack test-container test-docs test-example test-install wheelhouse lint types imports unit coverage soak lock build clean
+.PHONY: help setup demo test lint types imports unit coverage soak lock build release wheelhouse clean docs generated
+.PHONY: test-live test-live-slurm test-live-openstack test-container test-docs test-install test-release test-example
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-20s %s\n", $$1, $$2}'
@@ -39,7 +40,11 @@ coverage: $(STAMP)  ## the same tests, and what they do not reach
 soak: $(STAMP)  ## ROUNDS=2000 rounds under trouble; the last line is the result (docs/reliability.md)
 	PYTHONPATH=tests $(BIN)/python -m soak --rounds $(ROUNDS)
 
-test-live: test-live-slurm test-live-openstack test-container test-docs test-example test-install  ## all live suites
+LIVE := test-live-slurm test-live-openstack test-container test-docs test-install test-release test-example
+
+# two at a time: they mostly wait for their daemons
+test-live: $(STAMP)  ## all live suites
+	$(MAKE) --no-print-directory --jobs 2 --output-sync=target $(LIVE)
 
 test-install: $(STAMP)  ## the commands of docs/how-to/install.md, with PyPI and without a network (root on Debian 12)
 	$(BIN)/pytest tests/live/install
@@ -50,8 +55,11 @@ test-example:  ## the example plug-in, on a real PostgreSQL (from Debian's packa
 test-docs: $(STAMP)  ## every page of the site in Debian's chromium (as root it installs it)
 	$(BIN)/pytest tests/live/site
 
+test-release: $(STAMP)  ## the files of a release, made twice (needs PyPI)
+	$(BIN)/pytest tests/live/release
+
 test-live-slurm: $(STAMP)  ## real SLURM daemons, two releases (root on Debian 12: installs and starts what it needs)
-	$(BIN)/pytest tests/live/slurm
+	$(BIN)/pytest -n 2 --dist loadgroup tests/live/slurm
 
 test-live-openstack: $(STAMP)  ## real Keystone, Nova, Cinder and Neutron, which it installs into .lab and starts
 	$(BIN)/pytest tests/live/openstack
@@ -67,6 +75,9 @@ generated: $(STAMP)  ## the reference, the manual page and completion, from the 
 
 docs: $(STAMP)  ## the site in site/, built strictly: a broken link fails
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict --clean
+
+release: $(STAMP)  ## all files of a release in dist/: sdist, wheel, bill of materials, checksums; needs PyPI
+	scripts/release $(BIN)/python
 
 build: $(STAMP)  ## sdist and wheel in dist/
 	rm -f dist/waldur_import_agent-*
