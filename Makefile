@@ -88,6 +88,7 @@ release: $(STAMP)  ## all files of a release in dist/: sdist, wheel, bill of mat
 	scripts/release $(BIN)/python
 
 build: $(STAMP)  ## sdist and wheel in dist/
+	rm -f dist/waldur_import_agent-*
 	$(BIN)/python -m build
 
 wheelhouse: $(STAMP)  ## dist/wheelhouse: all for an installation without a network, of the wheel in dist/
