@@ -198,12 +198,14 @@ async def check_scanners(answerers: Sequence[Answerer], health: Health) -> None:
     async def check(surveyor: Surveyor) -> None:
         bind({"offering": surveyor.settings.uuid})
         log = get_logger()
+        deadline = asyncio.timeout(surveyor.settings.scan_timeout)
         try:
-            async with asyncio.timeout(surveyor.settings.scan_timeout):
+            async with deadline:
                 checks = await surveyor.scanner.check()
-        except TimeoutError:
-            log.warning("the scanner's check did not end in time", seconds=surveyor.settings.scan_timeout)
         except Exception:
+            if deadline.expired():
+                log.warning("the scanner's check did not end in time", seconds=surveyor.settings.scan_timeout)
+                return
             log.exception("the scanner's check failed: please report this")
         else:
             for found in checks:
