@@ -3,8 +3,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 ROUNDS ?= 2000
+BENCH ?=
 
-.PHONY: help setup demo test test-live test-live-slurm test-live-openstack test-container test-example lint types imports unit coverage soak lock build clean
+.PHONY: help setup demo bench bench-full test test-live test-live-slurm test-live-openstack test-container test-example lint types imports unit coverage soak lock build clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -38,6 +39,12 @@ coverage: $(STAMP)  ## the same tests, and what they do not reach
 
 soak: $(STAMP)  ## ROUNDS=2000 rounds under trouble; the last line is the result (docs/reliability.md)
 	PYTHONPATH=tests $(BIN)/python -m soak --rounds $(ROUNDS)
+
+bench: $(STAMP)  ## what the agent costs, beside the stored result, in 3 minutes; BENCH="--output FILE" and more (docs/performance.md)
+	$(BIN)/python -m benchmarks $(BENCH)
+
+bench-full: $(STAMP)  ## the large cases too, up to 100,000 accounts
+	$(BIN)/python -m benchmarks --full $(BENCH)
 
 test-live: test-live-slurm test-live-openstack test-container test-example  ## all live suites
 
