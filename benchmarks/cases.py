@@ -4,8 +4,9 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from benchmarks import world
 from benchmarks.agent import COMMAND, Agent, daemon, write_configuration
@@ -126,36 +127,56 @@ def _median(runs: Sequence[Numbers]) -> Numbers:
     return {name: statistics.median(run[name] for run in runs) for name in runs[0]}
 
 
-def idle(directory: Path, seconds: float, say: Say) -> Iterator[tuple[str, Numbers]]:
-    """One offering and nothing to do: what the daemon asks and uses in `seconds`, in which it polls at least once.
+class Idle:
+    """A daemon with one offering and nothing to do, which is watched while other cases run; a context manager.
 
-    It polls every 30 seconds; where it is not watched for that long, so often that there is a poll.
+    It polls every 30 seconds; where it is to be watched for less than two polls, so often that there is one.
     """
-    poll_interval = min(USUAL_POLL_SECONDS, seconds / 2)
-    say(f"idle, one offering: {seconds:g} seconds")
-    slurm = make_slurm(directory / "slurm", 1000)
-    offering = world.offering_uuid(0)
-    with fake_waldur(100) as waldur:
-        configuration = write_configuration(directory, waldur, {offering: slurm}, f"{poll_interval:g}s")
-        with daemon(configuration, [slurm]) as agent:
-            waldur.counts(reset=True)
-            starts, used, began = slurm.starts, precise_processor_seconds(agent.pid), time.monotonic()
-            time.sleep(seconds)
-            counts = waldur.counts()
-            share = (precise_processor_seconds(agent.pid) - used) / (time.monotonic() - began)
-            polls = counts["kinds"].get("GET /backend-resource-requests/", 0)
-            yield (
-                "idle",
-                {
-                    "seconds": seconds,
-                    "polls": polls,
-                    "requests_per_poll": counts["total"] / polls,
-                    "process_starts": slurm.starts - starts,
-                    "peak_mib": peak_memory(agent.pid),
-                    "memory_mib": memory(agent.pid),
-                    "cpu_percent": 100 * share,
-                },
+
+    def __init__(self, directory: Path, seconds: float) -> None:
+        self._directory = directory
+        self._seconds = seconds
+        self._interval = min(USUAL_POLL_SECONDS, seconds / 2)
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        with self._stack:
+            self._slurm = make_slurm(self._directory / "slurm", 1000)
+            self._waldur = self._stack.enter_context(fake_waldur(100))
+            offerings = {world.offering_uuid(0): self._slurm}
+            configuration = write_configuration(self._directory, self._waldur, offerings, f"{self._interval:g}s")
+            self._agent = self._stack.enter_context(daemon(configuration, [self._slurm]))
+            self._waldur.counts(reset=True)
+            self._starts, self._began = self._slurm.starts, time.monotonic()
+            self._used = precise_processor_seconds(self._agent.pid)
+            self._stack = self._stack.pop_all()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stack.close()
+
+    def watched(self, say: Say) -> tuple[str, Numbers]:
+        """What it asked and used since its first poll; waits until that is long enough."""
+        missing = self._began + self._seconds - time.monotonic()
+        if missing > 0:
+            say(f"idle, one offering: {missing:.0f} seconds more")
+            time.sleep(missing)
+        self._agent.still_runs()
+        seconds, counts, pid = time.monotonic() - self._began, self._waldur.counts(), self._agent.pid
+        polls = counts["kinds"].get("GET /backend-resource-requests/", 0)
+        if not polls:
+            raise WrongAnswerError(
+                f"the idle agent did not poll in {seconds:.0f} seconds; its log is {self._agent.log}"
             )
+        return "idle", {
+            "seconds": seconds,
+            "polls": polls,
+            "requests_per_poll": counts["total"] / polls,
+            "process_starts": self._slurm.starts - self._starts,
+            "peak_mib": peak_memory(pid),
+            "afterwards_mib": memory(pid),
+            "cpu_percent": 100 * (precise_processor_seconds(pid) - self._used) / seconds,
+        }
 
 
 def commands(say: Say) -> Iterator[tuple[str, Numbers]]:

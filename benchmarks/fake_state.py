@@ -73,6 +73,8 @@ class Offered:
     by_backend_id: dict[str, list[str]] = field(default_factory=dict)
     resources: dict[str, dict[str, str]] = field(default_factory=dict)
     requests: dict[str, Asked] = field(default_factory=dict)
+    polled: float | None = None
+    """When the requests were last listed."""
 
 
 class State:
@@ -88,6 +90,8 @@ class State:
         self.counts: Counter[str] = Counter()
         self.in_flight = 0
         self.peak = 0
+        self.longest_gap = 0.0
+        """Seconds between two lists of one offering's requests, at the most."""
 
     def answer(self, method: str, target: str, body: bytes) -> Answer:
         """Carry out a request of an agent, and count it."""
@@ -106,6 +110,13 @@ class State:
         return self._offerings.setdefault(offering.replace("-", ""), Offered())
 
     # --- what the measuring process does
+
+    def reset(self) -> None:
+        """Count from now on."""
+        self.counts.clear()
+        self.peak, self.longest_gap = self.in_flight, 0.0
+        for there in self._offerings.values():
+            there.polled = None
 
     def ask(self, offering: str) -> str:
         """A new request in state Sent, as staff would create it; its UUID."""
@@ -199,13 +210,17 @@ class State:
         query = asking.query
         there = self.offered(_one(query, "offering_uuid"))
         rows, states = [], query.get("state")
+        now = time.monotonic()
+        if there.polled is not None:
+            self.longest_gap = max(self.longest_gap, now - there.polled)
+        there.polled = now
         for asked in there.requests.values():
             if asked.ended is not None:
                 asked.looked_again = True
             if states is not None and asked.values["state"] not in states:
                 continue
             if asked.shown is None:
-                asked.shown, asked.before = time.monotonic(), self.counts.total() - 1
+                asked.shown, asked.before = now, self.counts.total() - 1
             rows.append(fake_rows.row("request", asked.values))
         return _page(rows, len(rows), query)
 

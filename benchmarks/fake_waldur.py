@@ -44,9 +44,9 @@ class Server:
             return None
         if command == "counts":
             told = {"kinds": dict(state.counts), "total": state.counts.total(), "peak": state.peak}
+            told["longest_gap"] = state.longest_gap
             if sent.get("reset"):
-                state.counts.clear()
-                state.peak = state.in_flight
+                state.reset()
             return told
         raise ValueError(command)
 

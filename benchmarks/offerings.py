@@ -20,7 +20,8 @@ DEAD_SECONDS = 600.0
 """A start of sacctmgr on the dead backend: longer than the agent waits."""
 SLOW_SECONDS = 5.0
 """A start of sacctmgr on the slow one."""
-WATCHED_SECONDS = 10.0
+BURSTS = 4
+WATCHED_SECONDS = 8.0
 """How long the polls of an agent with nothing to do are counted."""
 
 
@@ -61,7 +62,8 @@ def _answered(directory: Path, waldur: FakeWaldur, slurms: Mapping[str, Slurm], 
         used = precise_processor_seconds(agent.pid)
         time.sleep(WATCHED_SECONDS)
         used = precise_processor_seconds(agent.pid) - used
-        polls = waldur.counts()["total"]
+        counts = waldur.counts()
+        polls = counts["total"]
         return {
             "peak_mib": peak_memory(agent.pid),
             "afterwards_mib": memory(agent.pid),
@@ -69,6 +71,7 @@ def _answered(directory: Path, waldur: FakeWaldur, slurms: Mapping[str, Slurm], 
             "slowest_round_seconds": max(request["ended"] - request["started"] for request in told),
             "in_flight": in_flight,
             "polls_per_interval": polls / (WATCHED_SECONDS / POLL_SECONDS),
+            "longest_gap_intervals": counts["longest_gap"] / POLL_SECONDS,
             "idle_cpu_percent": 100 * used / polls * len(slurms) / USUAL_POLL_SECONDS,
         }
 
@@ -83,3 +86,33 @@ def _when_over(waldur: FakeWaldur, offerings: Sequence[str], agent: Agent) -> li
 
     wait_until(over, "the end of all requests", seconds=ROUND_LIMIT, interval=0.1)
     return told
+
+
+def burst(directory: Path, say: Say) -> Iterator[tuple[str, Numbers]]:
+    """Two requests, the second while the first is answered: how long after the first one's end it is claimed.
+
+    In poll intervals. Four bursts, of which the worst counts.
+    """
+    say("two requests in a burst")
+    slurm, offering = make_slurm(directory / "slurm", ACCOUNTS), world.offering_uuid(0)
+    claims, waits = [], []
+    with fake_waldur(world.projects_of(ACCOUNTS)) as waldur:
+        configuration = write_configuration(directory, waldur, {offering: slurm}, f"{POLL_SECONDS:g}s")
+        with daemon(configuration, [slurm]) as agent:
+            for _ in range(BURSTS):
+                first = waldur.ask(offering)
+                _when(waldur, offering, agent, first, "started")
+                second = waldur.ask(offering)
+                _when(waldur, offering, agent, second, "ended")
+                told = waldur.requests([offering])
+                claims.append((told[first]["started"] - told[first]["created"]) / POLL_SECONDS)
+                waits.append((told[second]["started"] - told[first]["ended"]) / POLL_SECONDS)
+    yield "burst", {"claim_intervals": max(claims), "second_claim_intervals": max(waits)}
+
+
+def _when(waldur: FakeWaldur, offering: str, agent: Agent, request: str, what: str) -> None:
+    def so_far() -> bool:
+        agent.still_runs()
+        return waldur.requests([offering])[request][what] is not None
+
+    wait_until(so_far, f"request {request} is {what}", seconds=ROUND_LIMIT)

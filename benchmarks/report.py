@@ -22,6 +22,8 @@ def table(cases: Cases, incumbent: Cases) -> str:
     """The numbers of all cases, those of waldur-site-agent below each."""
     rows = [["case", *COLUMNS.values()]]
     for case, numbers in cases.items():
+        if not COLUMNS.keys() & numbers.keys():
+            continue
         rows.append([case, *(figure(numbers.get(name)) for name in COLUMNS)])
         if case in incumbent:
             rows.append(["  waldur-site-agent", *(figure(incumbent[case].get(name)) for name in COLUMNS)])

@@ -45,7 +45,10 @@ class FakeWaldur:
         self._control("latency", seconds=seconds)
 
     def counts(self, *, reset: bool = False) -> dict[str, Any]:
-        """Requests of agents since the last reset: `total`, `kinds` by verb and path, `peak` at the same time."""
+        """Requests of agents since the last reset: `total`, `kinds` by verb and path, `peak` at the same time.
+
+        `longest_gap` is the most seconds between two lists of one offering's requests.
+        """
         counts: dict[str, Any] = self._control("counts", reset=reset)
         return counts
 
