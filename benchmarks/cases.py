@@ -47,7 +47,7 @@ def answered(
     with daemon(configuration, [slurm]) as agent:
         waldur.set_latency(latency)
         waldur.counts(reset=True)
-        starts, used = slurm.starts, processor_seconds(agent.pid)
+        starts, used, beside = slurm.starts, processor_seconds(agent.pid), processor_seconds(waldur.pid)
         request = waldur.ask(offering)
         told = _when_over(waldur, offering, request, agent)
         numbers = {
@@ -59,6 +59,7 @@ def answered(
             "afterwards_mib": memory(agent.pid),
             "cpu_seconds": processor_seconds(agent.pid) - used,
             "in_flight": waldur.counts()["peak"],
+            "waldur_cpu_seconds": processor_seconds(waldur.pid) - beside,
         }
     if told["state"] != "Done" or waldur.records(offering) != expected:
         raise WrongAnswerError(

@@ -17,6 +17,7 @@ class FakeWaldur:
     """A fake Waldur that serves at `port`."""
 
     port: int
+    pid: int
 
     @property
     def url(self) -> str:
@@ -71,6 +72,6 @@ def fake_waldur(projects: int, latency: float = world.LATENCY) -> Iterator[FakeW
     ) as process:
         try:
             assert process.stdout is not None  # noqa: S101 - it was asked for
-            yield FakeWaldur(int(process.stdout.readline()))
+            yield FakeWaldur(int(process.stdout.readline()), process.pid)
         finally:
             process.terminate()
