@@ -5,7 +5,8 @@ STAMP := $(VENV)/.ready
 ROUNDS ?= 2000
 BENCH ?=
 
-.PHONY: help setup demo bench bench-full test test-live test-live-slurm test-live-openstack test-container test-example lint types imports unit coverage soak lock build clean
+.PHONY: help setup demo bench bench-full test lint types imports unit coverage soak lock build release wheelhouse clean docs generated
+.PHONY: test-live test-live-slurm test-live-openstack test-container test-docs test-install test-release test-example
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -46,10 +47,23 @@ bench: $(STAMP)  ## what the agent costs, beside the stored result, in 3 minutes
 bench-full: $(STAMP)  ## the large cases too, up to 100,000 accounts
 	$(BIN)/python -m benchmarks --full $(BENCH)
 
-test-live: test-live-slurm test-live-openstack test-container test-example  ## all live suites
+LIVE := test-live-slurm test-live-openstack test-container test-docs test-install test-release test-example
+
+# two at a time: they mostly wait for their daemons
+test-live: $(STAMP)  ## all live suites
+	$(MAKE) --no-print-directory --jobs 2 --output-sync=target $(LIVE)
+
+test-install: $(STAMP)  ## the commands of docs/how-to/install.md, with PyPI and without a network (root on Debian 12)
+	$(BIN)/pytest tests/live/install
 
 test-example:  ## the example plug-in, on a real PostgreSQL (from Debian's package postgresql)
 	scripts/test-example
+
+test-docs: $(STAMP)  ## every page of the site in Debian's chromium (as root it installs it)
+	$(BIN)/pytest tests/live/site
+
+test-release: $(STAMP)  ## the files of a release, made twice (needs PyPI)
+	$(BIN)/pytest tests/live/release
 
 test-live-slurm: $(STAMP)  ## real SLURM daemons, two releases (root on Debian 12: installs and starts what it needs)
 	$(BIN)/pytest tests/live/slurm
@@ -63,8 +77,21 @@ test-container: $(STAMP)  ## builds the image with buildah and runs the agent in
 lock: $(STAMP)  ## renew the lock files: newest versions, with hashes, without addresses
 	scripts/lock $(BIN)/uv
 
+generated: $(STAMP)  ## the reference, the manual page and completion from the code, the performance page from its result
+	PYTHONPATH=scripts $(BIN)/python -m documentation
+	$(BIN)/python -m benchmarks.document
+
+docs: $(STAMP)  ## the site in site/, built strictly: a broken link fails
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict --clean
+
+release: $(STAMP)  ## all files of a release in dist/: sdist, wheel, bill of materials, checksums; needs PyPI
+	scripts/release $(BIN)/python
+
 build: $(STAMP)  ## sdist and wheel in dist/
 	$(BIN)/python -m build
 
+wheelhouse: $(STAMP)  ## dist/wheelhouse: all for an installation without a network, of the wheel in dist/
+	PYTHON=$(or $(PYTHON),$(BIN)/python) scripts/wheelhouse
+
 clean:  ## remove what was made
-	rm -rf $(VENV) examples/*/.venv dist build .lab .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) examples/*/.venv dist build site .lab .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,6 +1,9 @@
-"""What a scanner is, and the errors it may raise."""
+"""What a scanner is, and the errors it may raise.
 
-from collections.abc import Collection, Sequence
+`__all__` is what scanners of others use too (docs/reference/public-api.md).
+"""
+
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from types import TracebackType
@@ -10,6 +13,17 @@ from pydantic import BaseModel, ConfigDict
 
 from waldur_import_agent.errors import AgentError, ExitCode
 from waldur_import_agent.records import Scan
+
+__all__ = [
+    "BackendError",
+    "BackendMisconfiguredError",
+    "BackendUnavailableError",
+    "Check",
+    "CheckStatus",
+    "ReadsWantedLimits",
+    "Scanner",
+    "ScannerSettings",
+]
 
 
 class ScannerSettings(BaseModel):
@@ -89,4 +103,13 @@ class ReadsWantedLimits(Protocol):
 
     def want_limits(self, names: Collection[str]) -> None:
         """Told before the first scan which limits the offering's components are fed from."""
+        ...
+
+
+@runtime_checkable
+class ReadsSecrets(Protocol):
+    """A scanner that reads secrets which are not in its settings: from a file, a program, a login."""
+
+    def tell_secrets(self, tell: Callable[[str], None]) -> None:
+        """Told before the first scan whom to tell each secret once it is read, from any thread: no log will show it."""
         ...

@@ -95,9 +95,9 @@ class WaldurClient:
     ) -> None:
         await self._transport.aclose()
 
-    def renew_token(self) -> None:
+    async def renew_token(self) -> None:
         """Read the token file again, at the start of a round. Raises ConfigurationError if there is no token."""
-        self._transport.renew_token()
+        await self._transport.renew_token()
 
     # --- requests
 

@@ -31,7 +31,7 @@ async def check_token(
     from waldur_import_agent.waldur.auth import TokenSource, expiry
 
     try:
-        token = TokenSource(settings.token_file, settings.token, on_token=redact.add).read()
+        token = await TokenSource(settings.token_file, settings.token, on_token=redact.add).read()
     except AgentError as error:
         return None, [failed_with("token", error)]
     ends = expiry(token)
