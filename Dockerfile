@@ -13,6 +13,7 @@ RUN ["/build/bin/pip", "install", "--no-cache-dir", "--no-deps", "--require-hash
 RUN /build/bin/pip --python /opt/waldur-import-agent/bin/python install --no-cache-dir --no-deps --require-hashes -r lock/${LOCK}.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY agent agent
+COPY share share
 RUN /build/bin/pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir /wheels . \
     && /build/bin/pip --python /opt/waldur-import-agent/bin/python install --no-cache-dir --no-index --no-deps /wheels/*.whl \
     && mkdir -p /made/var/lib/waldur-import-agent /made/run/waldur-import-agent /made/run/lock/waldur-import-agent \

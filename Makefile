@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 ROUNDS ?= 2000
 
-.PHONY: help setup demo test test-live test-live-slurm test-live-openstack test-container test-example lint types imports unit coverage soak lock build clean
+.PHONY: docs generated help setup demo test test-live test-live-slurm test-live-openstack test-container test-example lint types imports unit coverage soak lock build clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -56,8 +56,14 @@ test-container: $(STAMP)  ## builds the image with buildah and runs the agent in
 lock: $(STAMP)  ## renew the lock files: newest versions, with hashes, without addresses
 	scripts/lock $(BIN)/uv
 
+generated: $(STAMP)  ## the reference, the manual page and completion, from the code
+	PYTHONPATH=scripts $(BIN)/python -m documentation
+
+docs: $(STAMP)  ## the site in site/, built strictly: a broken link fails
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict --clean
+
 build: $(STAMP)  ## sdist and wheel in dist/
 	$(BIN)/python -m build
 
 clean:  ## remove what was made
-	rm -rf $(VENV) examples/*/.venv dist build .lab .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) examples/*/.venv dist build site .lab .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -17,9 +17,8 @@ from pydantic import BaseModel, SecretStr
 
 from waldur_import_agent import __version__
 from waldur_import_agent.errors import StateError, StoppedError
-from waldur_import_agent.fulfilment import Answerer, Surveyor
+from waldur_import_agent.fulfilment import Answerer, Identity, Surveyor
 from waldur_import_agent.fulfilment.claims import Claims
-from waldur_import_agent.fulfilment.round import Identity
 from waldur_import_agent.fulfilment.survey import SCAN_WAITS, Progress, Sibling, Sleep, no_progress
 from waldur_import_agent.fulfilment.waldur_side import WaldurSide
 from waldur_import_agent.health.health import Health

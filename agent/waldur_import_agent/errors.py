@@ -16,15 +16,15 @@ class ExitCode(IntEnum):
     UNAVAILABLE = 69
     """Waldur or the backend cannot be reached, or answers something that is not theirs."""
     BUG = 70
-    """The agent itself failed."""
+    """The agent itself failed: this is a bug, please report it."""
     LOCKED = 73
     """Another agent on this host answers this offering."""
     LEFT = 75
-    """Some requests are left as they are for the next run."""
+    """Some requests are left as they are for the next run, or the journal cannot be used now (a full disk, a lock)."""
     AUTHENTICATION = 77
     """Waldur does not accept the token."""
     CONFIGURATION = 78
-    """The configuration, or a file that it names, is wrong."""
+    """The configuration, or a file or directory that it names, is wrong."""
 
 
 class AgentError(Exception):

@@ -1,6 +1,7 @@
 """The words of this product as data: what was found, where it belongs, what Waldur knows, what is to be done.
 
 Frozen dataclasses, no I/O. UUIDs are strings of 32 hexadecimal digits, as Waldur sends them.
+`__all__` is what scanners of others use too (docs/reference/public-api.md).
 """
 
 from collections.abc import Mapping, Sequence
@@ -8,8 +9,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
+__all__ = ["Ancestor", "Attribute", "FoundResource", "Limit", "Scan"]
+
 Attribute: TypeAlias = str | int | float | bool
+"""What may be known of a found resource, or of something above it: finite numbers, texts without NUL."""
 Limit: TypeAlias = int | float | None
+"""A finite number in the backend's unit; None is a limit that the backend states to be infinite."""
 
 
 def id_key(backend_id: str, *, ignore_case: bool) -> str:

@@ -9,9 +9,8 @@ import pytest
 from support.builders import found
 from support.server import Server
 from support.site import ToldScanner
-from waldur_import_agent.fulfilment import Answerer, Surveyor
+from waldur_import_agent.fulfilment import Answerer, Identity, Surveyor
 from waldur_import_agent.fulfilment.claims import Claims
-from waldur_import_agent.fulfilment.round import Identity
 from waldur_import_agent.fulfilment.waldur_side import WaldurSide
 from waldur_import_agent.journal import Journal
 from waldur_import_agent.records import Scan

@@ -6,10 +6,11 @@ two polls to bring all in order.
 
 import asyncio
 import shutil
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import httpx
 import pytest
@@ -18,6 +19,7 @@ from support.simulated import SimulatedLoop, simulate
 from support.site import SandboxTransport
 from support.trouble import BROKEN, Life, poll
 from waldur_import_agent.journal import Journal, Phase
+from waldur_import_agent.journal.database import Database
 
 PARTS = 6
 """The points are shared among so many tests, to run side by side."""
@@ -146,8 +148,8 @@ def test_killed_at_each_await_of_a_round_that_fails(tmp_path: Path, part: int) -
     pytest.fail("the round never ended")
 
 
-class CountedJournal(Journal):
-    """A journal in which the process dies at a given write, before it or after it."""
+class CountedDatabase(Database):
+    """A journal's file with which the process dies at a given write, before it or after it."""
 
     writes: ClassVar[int]
     dies_at: ClassVar[tuple[int, str]]
@@ -155,11 +157,12 @@ class CountedJournal(Journal):
     left: ClassVar[Path | None]
 
     @contextmanager
-    def _write(self) -> Iterator[object]:  # type: ignore[override]  # what is yielded is only passed on
+    def write(self) -> Iterator[sqlite3.Connection]:
+        """A transaction that is counted."""
         cls = type(self)
         cls.writes += 1
         self._die("before")
-        with super()._write() as connection:
+        with super().write() as connection:
             yield connection
         self._die("after")
 
@@ -170,21 +173,30 @@ class CountedJournal(Journal):
             raise KilledError
 
 
+class CountedJournal(Journal):
+    """A journal on such a file."""
+
+    @classmethod
+    def open(cls, directory: Path) -> Self:
+        """Open it."""
+        return cls(CountedDatabase.open(directory))
+
+
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_killed_at_each_write_of_the_journal(tmp_path: Path, moment: str) -> None:
     """The intent and each phase are written at the right time: a kill around any write loses and doubles nothing."""
     for write in range(1, LIMIT):
         life, loop = begin(tmp_path / f"{write}", journal=CountedJournal)
-        CountedJournal.writes, CountedJournal.dies_at, CountedJournal.left = 0, (write, moment), None
-        CountedJournal.life = life
+        CountedDatabase.writes, CountedDatabase.dies_at, CountedDatabase.left = 0, (write, moment), None
+        CountedDatabase.life = life
         task = loop.create_task(a_round(life))
         loop.run_steps(task, LIMIT)
-        if CountedJournal.left is None:
+        if CountedDatabase.left is None:
             loop.kill()
             assert write > 8, "a round writes many times"
             return
         assert isinstance(task.exception(), KilledError)
-        bury(life, loop, CountedJournal.left)
+        bury(life, loop, CountedDatabase.left)
         simulate(two_polls(life))
         assert_all_is_well(life)
     pytest.fail("the round never ended")

@@ -52,7 +52,7 @@ def run(*command: Path | str) -> str:
 
 
 def test_wheel_holds_all_that_the_command_needs(wheel: Path) -> None:
-    """py.typed, the example configuration, the sample inventory, the licence and the entry points are in the wheel."""
+    """py.typed, the example configuration, the sample inventory, the licence, the manual page and completion."""
     names = set(zipfile.ZipFile(wheel).namelist())
     package = "waldur_import_agent/"
     assert {
@@ -62,6 +62,9 @@ def test_wheel_holds_all_that_the_command_needs(wheel: Path) -> None:
     } <= names
     assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names)
     assert not any(name.startswith(("tests/", "agent/")) for name in names)
+    assert {name.partition(".data/data/")[2] for name in names if ".data/data/" in name} == {
+        str(path.relative_to(ROOT)) for path in (ROOT / "share").rglob("*") if path.is_file()
+    }
     sources = {str(path.relative_to(ROOT / "agent")) for path in (ROOT / "agent").rglob("*.py")}
     assert sources <= names
 
@@ -77,6 +80,7 @@ def test_command_works_from_a_bare_environment(bare: Path, tmp_path: Path) -> No
     assert "waldur:" in (tmp_path / "config.yaml").read_text()
     kinds = {scanner["kind"]: scanner["error"] for scanner in json.loads(run(command, "scanners", "-o", "json"))}
     assert kinds == dict.fromkeys(("command", "inventory", "openstack", "slurm", "slurmrestd"))
+    assert (bare.parent / "share/man/man1/waldur-import-agent.1").is_file()
 
 
 def test_demo_without_the_sandbox_extra_says_what_to_install(bare: Path) -> None:

@@ -9,9 +9,10 @@ from unittest import mock
 
 from stateful.agents import Backend, MakeProcess
 from support.network import Call, HandDrivenLoop, Network
-from waldur_import_agent import journal, system
-from waldur_import_agent.fulfilment import claims, waldur_side
+from waldur_import_agent import system
+from waldur_import_agent.fulfilment import claims, waldur_side, work
 from waldur_import_agent.fulfilment import round as fulfilment_round
+from waldur_import_agent.journal import journal
 from waldur_import_agent.records import Marker
 from waldur_import_agent.sandbox import Record, Request, Sandbox
 
@@ -37,7 +38,8 @@ class World:
         ]
         self.clock_offset = timedelta()
         self._clocks = [
-            mock.patch.object(module, "now", self._now) for module in (claims, fulfilment_round, waldur_side, journal)
+            mock.patch.object(module, "now", self._now)
+            for module in (claims, fulfilment_round, waldur_side, work, journal)
         ]
         for clock in self._clocks:
             clock.start()

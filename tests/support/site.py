@@ -12,9 +12,8 @@ from typing import Any, ClassVar, Self
 import httpx
 
 from support.builders import found
-from waldur_import_agent.fulfilment import Answerer, RoundReport, Surveyor
+from waldur_import_agent.fulfilment import Answerer, Identity, RoundReport, Surveyor
 from waldur_import_agent.fulfilment.claims import Claims
-from waldur_import_agent.fulfilment.round import Identity
 from waldur_import_agent.fulfilment.survey import Sibling
 from waldur_import_agent.fulfilment.waldur_side import WaldurSide
 from waldur_import_agent.journal import Journal

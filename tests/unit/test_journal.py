@@ -16,9 +16,8 @@ from pathlib import Path
 import pytest
 
 from support.builders import EPOCH, OFFERING
-from waldur_import_agent import journal as journal_module
 from waldur_import_agent.errors import ExitCode, StateBusyError, StateError
-from waldur_import_agent.journal import Claim, Journal, Phase, Reason, Round
+from waldur_import_agent.journal import Claim, Journal, Phase, Reason, Round, database
 from waldur_import_agent.system import now
 
 OTHER = "0" * 32
@@ -40,7 +39,7 @@ def journal(directory: Path) -> Iterator[Journal]:
 @pytest.fixture
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """No waiting for another process that holds the file."""
-    monkeypatch.setattr(journal_module, "BUSY_SECONDS", 0)
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0)
 
 
 def file(directory: Path) -> Path:
@@ -299,14 +298,14 @@ def test_every_change_is_flushed_to_disk(directory: Path) -> None:
     with other_connection(directory) as other:
         other.execute("PRAGMA journal_mode = WAL")
     with Journal.open(directory) as journal:
-        assert journal._connection.execute("PRAGMA synchronous").fetchone() == (3,)
+        assert journal._database._connection.execute("PRAGMA synchronous").fetchone() == (3,)
     with other_connection(directory) as other:
         assert other.execute("PRAGMA journal_mode").fetchone() == ("delete",)
 
 
 def test_another_process_is_waited_for(journal: Journal) -> None:
     """A `history` command that reads for a moment makes no round fail: SQLite tries again for ten seconds."""
-    assert journal._connection.execute("PRAGMA busy_timeout").fetchone() == (10_000,)
+    assert journal._database._connection.execute("PRAGMA busy_timeout").fetchone() == (10_000,)
 
 
 # --- the file

@@ -1,15 +1,11 @@
 """The objects of one sandbox: how they are made, found, and moved from state to state. Nothing of HTTP."""
 
-import re
-from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
-from uuid import UUID, uuid4
 
 from waldur_import_agent.sandbox.objects import (
-    Customer,
     Offering,
     Plan,
     Project,
@@ -18,25 +14,10 @@ from waldur_import_agent.sandbox.objects import (
     RequestState,
     Resource,
     ResourceState,
-    Role,
-    Scope,
-    User,
 )
+from waldur_import_agent.sandbox.people import People, hex_uuid, slugify
 from waldur_import_agent.sandbox.table import Table
 from waldur_import_agent.sandbox.transactions import Transactions
-
-TICK = timedelta(microseconds=1)
-SLUG_LENGTH = 8
-
-
-def hex_uuid(value: str | None) -> str:
-    """A UUID, with or without dashes, as 32 hexadecimal digits; a new one for None. Raises ValueError."""
-    return UUID(value).hex if value is not None else uuid4().hex
-
-
-def slugify(name: str) -> str:
-    """The slug of a name as Django makes it of ASCII text."""
-    return re.sub(r"[-\s]+", "-", re.sub(r"[^\w\s-]", "", name.lower())).strip("-_")
 
 
 class WrongStateError(Exception):
@@ -46,20 +27,16 @@ class WrongStateError(Exception):
 async def _no_pause() -> None: ...
 
 
-class State:
+class State(People):
     """All objects of one sandbox, in memory, and the four users that every sandbox has."""
 
     pause: Callable[[], Awaitable[None]]
     """Awaited where the real server can be overtaken: between two statements of a transition. By default never."""
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
-        self._clock = clock
+        super().__init__(clock)
         self.pause = _no_pause
-        self._last = datetime.min.replace(tzinfo=UTC)
-        self._slugs: Counter[str] = Counter()
         self.transactions = Transactions()
-        self.users: list[User] = []
-        self.customers: dict[str, Customer] = {}
         self.offerings: dict[str, Offering] = {}
         self.projects: dict[str, Project] = {}
         self.request_table: Table[Request] = Table(offering=lambda row: row.offering.uuid)
@@ -96,59 +73,7 @@ class State:
         rows, _ = self.record_table.narrowest(offering=offering.uuid)
         return list(rows)
 
-    def now(self) -> datetime:
-        """The time by the clock, in UTC."""
-        return self._clock().astimezone(UTC)
-
-    def tick(self) -> datetime:
-        """The time by the clock, and never the same twice: later by a microsecond where the clock stands still."""
-        self._last = max(self.now(), self._last + TICK)
-        return self._last
-
     # --- making objects
-
-    def add_user(self, username: str, *, token: str | None = None, staff: bool = False, support: bool = False) -> User:
-        """Add a user. Unless given, the token is `<username>-token`.
-
-        A token `w_<expiry, unix time>_<random>` is a personal access token.
-        """
-        user = User(
-            uuid=hex_uuid(None),
-            username=username,
-            full_name=f"{username} T",
-            slug=self._short_slug(username),
-            token=token if token is not None else f"{username}-token",
-            staff=staff,
-            support=support,
-        )
-        self.users.append(user)
-        return user
-
-    def grant(self, user: User | str, scope: Scope, role: str | None = None) -> Role:
-        """Give a user (or the owner of that token) a role in an offering, a customer or a project.
-
-        Unless named, the role is OFFERING.MANAGER, CUSTOMER.OWNER or PROJECT.MEMBER. Raises LookupError for a token
-        that nobody has.
-        """
-        if isinstance(user, str):
-            user = self._user_of_token(user)
-        if role is None:
-            role = {Offering: "OFFERING.MANAGER", Customer: "CUSTOMER.OWNER", Project: "PROJECT.MEMBER"}[type(scope)]
-        granted = Role(role, scope, self.tick())
-        user.roles.append(granted)
-        return granted
-
-    def revoke(self, user: User | str, scope: Scope) -> None:
-        """Take all roles of a user (or the owner of that token) in one scope away."""
-        if isinstance(user, str):
-            user = self._user_of_token(user)
-        user.roles = [role for role in user.roles if role.scope is not scope]
-
-    def customer(self, name: str) -> Customer:
-        """The customer of that name; made if there is none."""
-        if name not in self.customers:
-            self.customers[name] = Customer(hex_uuid(None), name, self._short_slug(name), hex_uuid(None))
-        return self.customers[name]
 
     def add_offering(
         self,
@@ -223,7 +148,7 @@ class State:
             Resource(
                 uuid=hex_uuid(None),
                 name=name,
-                slug=self._short_slug(name),
+                slug=self.short_slug(name),
                 offering=offering,
                 project=project,
                 backend_id=backend_id,
@@ -300,7 +225,7 @@ class State:
         resource = Resource(
             uuid=hex_uuid(None),
             name=record.name,
-            slug=self._short_slug(record.name),
+            slug=self.short_slug(record.name),
             offering=record.offering,
             project=record.project,
             backend_id=record.backend_id,
@@ -316,15 +241,3 @@ class State:
 
         self.transactions.commit(commit)
         return resource
-
-    def _user_of_token(self, token: str) -> User:
-        for user in self.users:
-            if user.token == token:
-                return user
-        raise LookupError("no user of the sandbox has this token")
-
-    def _short_slug(self, name: str) -> str:
-        """The first eight characters of the slug and a number, as Waldur makes one where none is given."""
-        stem = slugify(name)[:SLUG_LENGTH]
-        self._slugs[stem] += 1
-        return f"{stem}-{self._slugs[stem]}"

@@ -1,4 +1,7 @@
-"""What a scanner is, and the errors it may raise."""
+"""What a scanner is, and the errors it may raise.
+
+`__all__` is what scanners of others use too (docs/reference/public-api.md).
+"""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -10,6 +13,17 @@ from pydantic import BaseModel, ConfigDict
 
 from waldur_import_agent.errors import AgentError, ExitCode
 from waldur_import_agent.records import Scan
+
+__all__ = [
+    "BackendError",
+    "BackendMisconfiguredError",
+    "BackendUnavailableError",
+    "Check",
+    "CheckStatus",
+    "ReadsWantedLimits",
+    "Scanner",
+    "ScannerSettings",
+]
 
 
 class ScannerSettings(BaseModel):

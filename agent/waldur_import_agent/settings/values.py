@@ -10,6 +10,9 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+__all__ = ["Duration", "HexUuid", "Pattern", "ReadFile", "Template"]
+"""What the settings of others' scanners use too (docs/reference/public-api.md)."""
+
 DURATION = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>ms|s|m|h|d)?")
 SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, None: 1.0}
 
@@ -121,11 +124,17 @@ def check_listen(value: str) -> str:
 
 
 Duration = Annotated[float, BeforeValidator(parse_duration), Field(gt=0)]
+"""Seconds, from a number with ms, s, m, h or d like `90s`, or a number alone; more than 0."""
 HexUuid = Annotated[str, BeforeValidator(parse_uuid)]
+"""A UUID with or without dashes, as 32 hexadecimal digits."""
 WaldurUrl = Annotated[str, AfterValidator(check_url)]
 Pattern = Annotated[str, AfterValidator(check_pattern)]
+"""A regular expression that compiles."""
 Template = Annotated[str, AfterValidator(check_template)]
+"""A text with plain {names} in braces."""
 RuleSource = Annotated[str, AfterValidator(check_source)]
 ListenAddress = Annotated[str, AfterValidator(check_listen)]
 ReadFile = Annotated[Path, InputFile()]
+"""The path of a file that the scanner reads: it must be there when the configuration is loaded, and a relative one
+starts from the configuration's directory."""
 ScannerBlock = Annotated[dict[str, Any], AfterValidator(check_scanner)]

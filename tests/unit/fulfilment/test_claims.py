@@ -661,7 +661,7 @@ async def test_journal_that_cannot_be_written_claims_nothing(site: Site, monkeyp
     """Without the intent on disk there is no claim: the error names the journal and the request stays Sent."""
     request = site.ask()
     async with site.agent() as answerer:
-        answerer.journal._connection.execute("PRAGMA query_only = ON")
+        answerer.journal._database._connection.execute("PRAGMA query_only = ON")
         with pytest.raises(StateError, match=r"journal\.sqlite3"):
             await answerer.answer()
     assert request.state == "Sent"

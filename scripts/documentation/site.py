@@ -1,0 +1,82 @@
+"""Hooks of mkdocs: files outside docs/ that a page links to come into the site.
+
+A page is read in two places: in the repository, where `../examples/command/directories.py` is a file beside docs/, and
+on the site, which has nothing but docs/. Links are written for the first; for the second each file gets a page.
+"""
+
+import posixpath
+import re
+from pathlib import Path
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files, InclusionLevel
+from mkdocs.structure.pages import Page
+
+ROOT = Path(__file__).resolve().parents[2]
+LINK = re.compile(r"(?<=\]\()(?P<path>[^):#\s]+)(?P<anchor>#[^)\s]*)?(?=\))")
+LANGUAGES = {
+    ".py": "python",
+    ".sh": "bash",
+    ".toml": "toml",
+    ".txt": "text",
+    ".yaml": "yaml",
+    ".service": "ini",
+    ".timer": "ini",
+}
+"""Files that are shown as text, by their suffix; others, and files of docs/ itself, are copied as they are."""
+
+
+def in_repository(source: str) -> str:
+    """The path of the page with the site's path `source` from the repository's root."""
+    return source if (ROOT / source).is_file() and not (ROOT / "docs" / source).is_file() else f"docs/{source}"
+
+
+def outside(source: str, link: str) -> str | None:
+    """The path from the root of the file outside docs/ that `link` names in the page `source`; None: not outside."""
+    path = posixpath.normpath(posixpath.join(posixpath.dirname(in_repository(source)), link))
+    # the README is the home page of those who read in the repository: the site has its own
+    beyond = path.startswith(("docs/", "../")) or path == "README.md"
+    return None if beyond or not (ROOT / path).is_file() else path
+
+
+def site_path(path: str) -> str:
+    """The path in the site's sources of a file outside docs/."""
+    return f"{path}.md" if Path(path).suffix in LANGUAGES else path
+
+
+def shown(path: str, config: MkDocsConfig) -> File:
+    """A file outside docs/, for the site."""
+    target = site_path(path)
+    if target == path:
+        return File.generated(config, path, abs_src_path=str(ROOT / path), inclusion=InclusionLevel.NOT_IN_NAV)
+    text = (ROOT / path).read_text().rstrip()
+    content = f"# {path}\n\n````{LANGUAGES[Path(path).suffix]}\n{text}\n````\n"
+    return File.generated(config, target, content=content, inclusion=InclusionLevel.NOT_IN_NAV)
+
+
+def on_files(files: Files, *, config: MkDocsConfig) -> Files:
+    """Add the files outside docs/ that pages link to, and those that these link to."""
+    pages = list(files.documentation_pages())
+    for page in pages:
+        for match in LINK.finditer(page.content_string):
+            path = outside(page.src_uri, match["path"])
+            if path is not None and files.get_file_from_path(site_path(path)) is None:
+                added = shown(path, config)
+                files.append(added)
+                if path.endswith(".md"):
+                    pages.append(added)
+    return files
+
+
+def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Point links that leave docs/ to their pages in the site."""
+    del config, files
+    source = page.file.src_uri
+
+    def pointed(match: re.Match[str]) -> str:
+        path = outside(source, match["path"])
+        if path is None:
+            return match[0]
+        return posixpath.relpath(site_path(path), posixpath.dirname(source) or ".") + (match["anchor"] or "")
+
+    return LINK.sub(pointed, markdown)

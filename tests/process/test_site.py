@@ -1,0 +1,64 @@
+"""The site builds from the repository alone, and needs nobody else when it is read."""
+
+import os
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+class Loaded(HTMLParser):
+    """Collects the addresses of what a browser loads with a page."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.addresses: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note an address."""
+        attributes = dict(attrs)
+        if tag in {"script", "img", "iframe", "source"}:
+            self.addresses.append(attributes.get("src") or "")
+        if tag == "link" and attributes.get("rel") not in {"canonical", "prev", "next"}:
+            self.addresses.append(attributes.get("href") or "")
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The site, built as `make docs` does."""
+    directory = tmp_path_factory.mktemp("site")
+    done = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", directory],
+        cwd=ROOT,
+        env=os.environ | {"NO_MKDOCS_2_WARNING": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return directory
+
+
+def test_site_builds_strictly_and_loads_nothing_from_elsewhere(site: Path) -> None:
+    """No link is broken, each page is in the navigation, and no page loads anything from another host."""
+    pages = list(site.rglob("*.html"))
+    assert len(pages) > 20
+    for page in pages:
+        loaded = Loaded()
+        loaded.feed(page.read_text())
+        assert not [address for address in loaded.addresses if re.match(r"(https?:)?//", address)]
+    for sheet in site.rglob("*.css"):
+        assert not re.search(r"url\([\"']?(https?:)?//", sheet.read_text())
+
+
+def test_files_beside_the_documentation_are_pages(site: Path) -> None:
+    """A program that a page links to is shown on the site, and its own links work too."""
+    command = (site / "scanners/command.html").read_text()
+    assert 'href="../examples/command/directories.py.html"' in command
+    assert "getxattr" in (site / "examples/command/directories.py.html").read_text()
+    assert (site / "examples/postgresql/waldur_import_agent_postgresql/scanner.py.html").is_file()
