@@ -56,7 +56,7 @@ class Health:
             self._metrics.exchanged(method, path, status, seconds)
 
     def load(self, limit: int, waiting: int, pause: float | None) -> None:
-        """The limit of requests in flight, how many wait for their turn, and the pause asked for where it was halved."""
+        """The limit of requests in flight, how many wait for their turn, and the pause where it was just halved."""
         if self._metrics is not None:
             self._metrics.load(limit, waiting, pause)
 

@@ -125,7 +125,7 @@ class Metrics:
         self.requests.labels(verb(method, path), "none" if status is None else str(status)).observe(seconds)
 
     def load(self, limit: int, waiting: int, pause: float | None) -> None:
-        """The limit of requests in flight, how many wait for their turn, and the pause asked for where it was halved."""
+        """The limit of requests in flight, how many wait for their turn, and the pause where it was just halved."""
         self.in_flight.set(limit)
         self.waiting.set(waiting)
         if pause is not None:
