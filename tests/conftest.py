@@ -9,7 +9,7 @@ import pytest
 import structlog
 
 hypothesis.settings.register_profile("steady", deadline=None)  # a busy machine is no failure
-# HYPOTHESIS_PROFILE=thorough make test: for a night, or after a change to fulfilment/, journal.py or waldur/effort.py
+# HYPOTHESIS_PROFILE=thorough make test: for a night, or after a change to fulfilment/, journal/ or waldur/effort.py
 hypothesis.settings.register_profile("thorough", deadline=None, max_examples=3000)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 

@@ -8,6 +8,7 @@ import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import cast
 from urllib.parse import unquote, urlsplit
@@ -27,7 +28,7 @@ from waldur_import_agent.journal import Journal
 from waldur_import_agent.lock import offering_lock
 from waldur_import_agent.log import bind, get_logger
 from waldur_import_agent.redactor import Redactor
-from waldur_import_agent.scanners.base import CheckStatus, ReadsWantedLimits, Scanner, ScannerSettings
+from waldur_import_agent.scanners.base import CheckStatus, ReadsSecrets, ReadsWantedLimits, Scanner, ScannerSettings
 from waldur_import_agent.scanners.registry import scanner_class
 from waldur_import_agent.settings.load import Configuration, load_configuration
 from waldur_import_agent.settings.models import Waldur
@@ -70,7 +71,7 @@ def load(path: Path) -> Configuration:
 def register_secrets(configuration: Configuration, redact: Redactor) -> None:
     """Let `redact` know the secrets of the configuration: the token in it, those of scanners, passwords of proxies.
 
-    The token of a file is registered when it is read.
+    The token of a file is registered when it is read, and so is what a scanner reads (ReadsSecrets).
     """
     waldur = configuration.settings.waldur
     for model in (waldur, *configuration.scanners):
@@ -90,14 +91,16 @@ def _secrets(model: BaseModel) -> Iterator[SecretStr]:
             yield from _secrets(value)
 
 
-def make_scanners(configuration: Configuration) -> list[Scanner]:
-    """The scanners of the configured offerings, in their order, not yet entered."""
+def make_scanners(configuration: Configuration, redact: Redactor) -> list[Scanner]:
+    """The scanners of the configured offerings, in their order, not yet entered; `redact` learns what they read."""
     scanners: list[Scanner] = []
     for offering, settings in zip(configuration.settings.offerings, configuration.scanners, strict=True):
         # validated with the scanner's own model, which the settings do not know
         scanner = scanner_class(offering.scanner["type"])(cast("ScannerSettings", settings))
         if offering.components and isinstance(scanner, ReadsWantedLimits):
             scanner.want_limits({component.source for component in offering.components.values()})
+        if isinstance(scanner, ReadsSecrets):
+            scanner.tell_secrets(partial(redact.add, passing=True))
         scanners.append(scanner)
     return scanners
 
@@ -143,7 +146,7 @@ async def open_surveyors(
                 ],
             )
             for position, (offering, scanner) in enumerate(
-                zip(settings.offerings, make_scanners(configuration), strict=True)
+                zip(settings.offerings, make_scanners(configuration, around.redact), strict=True)
             )
         ]
 

@@ -82,10 +82,20 @@ class _StderrHandler(logging.StreamHandler[TextIO]):
         sys.stderr.write(f"a log line of {record.name} ({record.pathname}:{record.lineno}) cannot be written\n")
 
 
-def _printable(logger: object, name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """No control character of a name reaches a terminal; the renderer shows what is no text by its repr."""
-    del logger, name
-    return {key: printable(value) if isinstance(value, str) else value for key, value in event.items()}
+class _Printable:
+    """No control character of a name reaches a terminal; the renderer shows what is no text by its repr.
+
+    The secrets go first: one in which a character was replaced would not be recognized in the whole line.
+    """
+
+    def __init__(self, redactor: Redactor) -> None:
+        self._redactor = redactor
+
+    def __call__(self, logger: object, name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        del logger, name
+        return {
+            key: printable(self._redactor(value)) if isinstance(value, str) else value for key, value in event.items()
+        }
 
 
 _SHARED: list[structlog.typing.Processor] = [
@@ -110,7 +120,7 @@ def configure_logging(redactor: Redactor, *, level: str = "info", form: str = "a
         renderer = structlog.dev.ConsoleRenderer(
             colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
         )
-        processors = [_printable, renderer]
+        processors = [_Printable(redactor), renderer]
     elif form == "logfmt":
         processors = [_logfmt]
     else:

@@ -1,6 +1,6 @@
 """The reference of the metrics, from the collectors that the agent registers."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from prometheus_client.metrics import Counter, Histogram, MetricWrapperBase
 
@@ -16,28 +16,33 @@ label holds a UUID. `outcome` is how a round ended, `action` what was done with 
 of a request to Waldur (read, create, delete, start_processing, set_done or set_erred), `status` its HTTP status, or
 `none` where no answer came."""
 
-TAIL = """\
+HISTOGRAMS = """\
 A histogram has three series: the name with `_bucket`, `_sum` and `_count`. Beside these, the usual ones of a Python
 process are served: `process_*` (memory, CPU time, open files, start) and `python_gc_*`."""
 
 
-def rows() -> Iterator[list[str]]:
-    """Each metric: its name, kind, labels and meaning."""
-    metrics = Metrics()
-    yield ["`waldur_import_agent_build_info`", "gauge", "`version`", "The running release. Always 1."]
-    for collector in vars(metrics).values():
+def entries() -> Iterator[str]:
+    """Each metric: its name, what it tells, its kind and its labels."""
+    yield from entry("waldur_import_agent_build_info", "gauge", ("version",), "The running release; the value is 1.")
+    for collector in vars(Metrics()).values():
         if not isinstance(collector, MetricWrapperBase):
             continue
         (family,) = collector.describe()
         name = f"{family.name}_total" if isinstance(collector, Counter) else family.name
-        labels = ", ".join(f"`{label}`" for label in collector._labelnames)  # noqa: SLF001 - not public elsewhere
-        buckets = ""
+        about = markdown.text(family.documentation)
         if isinstance(collector, Histogram):
             bounds = [f"{bound:g}" for bound in collector._upper_bounds if bound != float("inf")]  # noqa: SLF001
-            buckets = f" Buckets, in seconds: {', '.join(bounds)}."
-        yield [f"`{name}`", family.type, labels, markdown.text(family.documentation) + buckets]
+            about += f" Buckets, in seconds: {', '.join(bounds)}."
+        yield from entry(name, family.type, collector._labelnames, about)  # noqa: SLF001 - not public elsewhere
+
+
+def entry(name: str, kind: str, labels: Sequence[str], about: str) -> Iterator[str]:
+    """One metric."""
+    yield f"### `{name}`"
+    yield about
+    yield f"*{kind}* · labels: {', '.join(f'`{label}`' for label in labels)}"
 
 
 def metrics() -> str:
     """The page."""
-    return markdown.page("Metrics", [HEAD, markdown.table(["metric", "kind", "labels", "meaning"], rows()), TAIL])
+    return markdown.page("Metrics", [HEAD, HISTOGRAMS, "## The agent's own", *entries()])

@@ -3,7 +3,17 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from documentation import command_line, configuration, exit_codes, journal, metrics, public_api, record_form, shell
+from documentation import (
+    command_line,
+    configuration,
+    exit_codes,
+    journal,
+    metrics,
+    pictures,
+    public_api,
+    record_form,
+    shell,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 OUTPUTS: Mapping[str, Callable[[], str]] = {
@@ -16,6 +26,11 @@ OUTPUTS: Mapping[str, Callable[[], str]] = {
     "docs/reference/metrics.md": metrics.metrics,
     "docs/reference/journal.md": journal.journal,
     "docs/reference/public-api.md": public_api.public_api,
+    "docs/states.svg": pictures.states,
+    "docs/pictures/round.svg": pictures.a_round,
+    "docs/pictures/service.svg": pictures.service,
+    "docs/pictures/one-shot.svg": pictures.one_shot,
+    "docs/pictures/container.svg": pictures.sidecar,
     "share/man/man1/waldur-import-agent.1": shell.manual_page,
     "share/bash-completion/completions/waldur-import-agent": lambda: shell.completion("bash"),
     "share/zsh/site-functions/_waldur-import-agent": lambda: shell.completion("zsh"),

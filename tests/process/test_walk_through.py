@@ -1,9 +1,11 @@
-"""The walk-through in the documentation shows what the commands print."""
+"""The tutorial and the walk-through in the documentation show what the commands print."""
 
 import re
 from pathlib import Path
 
-from support import walk_through
+import pytest
+
+from support import tutorial, walk_through
 
 
 def without_layout(text: str) -> list[str]:
@@ -11,11 +13,22 @@ def without_layout(text: str) -> list[str]:
     return [re.sub(r" +", " ", re.sub(r"─+", "─", line)).strip() for line in text.splitlines()]
 
 
-async def test_walk_through_is_what_the_commands_print(tmp_path: Path) -> None:
-    """Each command of docs/from-a-full-cluster-to-waldur.md, run in order, prints what the page says.
+@pytest.mark.parametrize("page", walk_through.PAGES)
+async def test_a_page_shows_what_the_commands_print(page: str, tmp_path: Path) -> None:
+    """Each command of the page, run in order, prints what the page says.
 
-    `python tests/support/walk_through.py` writes the page again.
+    `python tests/support/walk_through.py` writes the pages again.
     """
-    text = walk_through.PAGE.read_text()
-    assert text.count("\n$ waldur-import-agent") > 15
+    text = (walk_through.DOCS / page).read_text()
+    assert "\n$ waldur-import-agent" in text
     assert without_layout(await walk_through.regenerated(text, tmp_path)) == without_layout(text)
+
+
+async def test_tutorial_is_what_the_commands_print(tmp_path: Path) -> None:
+    """Each command of docs/tutorial.md, from the demo to a plan after a change, prints what the page says.
+
+    `PYTHONPATH=tests python tests/support/tutorial.py` writes the page again.
+    """
+    text = tutorial.PAGE.read_text()
+    assert text.count("\n$ waldur-import-agent") > 12
+    assert without_layout(await tutorial.regenerated(text, tmp_path)) == without_layout(text)

@@ -1,5 +1,6 @@
 """Short ways to make the data of this product, with defaults that nobody cares about."""
 
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -89,6 +90,7 @@ def plan_for(
     refused: dict[str, str] | None = None,
     allow_withdrawals: bool = False,
     elsewhere: Elsewhere | None = None,
+    misfits: Collection[str] = (),
     **configured: Any,
 ) -> Plan:
     """The plan for what was found and what is known; other keywords are settings of the offering."""
@@ -104,5 +106,6 @@ def plan_for(
             refused=refused or {},
             allow_withdrawals=allow_withdrawals,
             elsewhere=elsewhere or Elsewhere(),
+            misfits=misfits,
         )
     )

@@ -1,8 +1,8 @@
-"""Runs the commands of docs/from-a-full-cluster-to-waldur.md against a sandbox and writes what they print into it.
+"""Runs the commands of pages in docs/ against a sandbox and writes what they print into the pages.
 
     .venv/bin/python tests/support/walk_through.py
 
-The page is its own template: in a block that begins with ```console each line after `$ ` is a command, all below it is
+A page is its own template: in a block that begins with ```console each line after `$ ` is a command, all below it is
 its output, which is replaced. UUIDs, times and the host's name become ones that are always the same.
 """
 
@@ -12,7 +12,7 @@ import re
 import socket
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -20,13 +20,15 @@ from pathlib import Path
 from waldur_import_agent.sandbox import Request, Sandbox, serving
 from waldur_import_agent.sandbox.objects import RequestState
 
-PAGE = Path(__file__).parents[2] / "docs" / "from-a-full-cluster-to-waldur.md"
+DOCS = Path(__file__).parents[2] / "docs"
+PAGES = ("from-a-full-cluster-to-waldur.md", "how-to/waldur-side.md", "how-to/move-in.md")
 BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 UUID = re.compile(r"\b[0-9a-f]{32}\b")
 TIME = re.compile(r"\d{4}-\d\d-\d\d([ T])\d\d:\d\d:\d\d(?:\.\d+)?")
 DURATION = re.compile(r"\b\d:\d\d:\d\d\b")
 """Three hours and the seconds since; hours of a time of day have two digits."""
 HOST = "login1"
+CONFIGURED = {"WALDUR_IMPORT_AGENT_CONFIG": "config.yaml"}
 OFFERING = "38ba14c70a274580adabe742014bddaa"
 STUCK = "7b1d0a1f6d0c4f0fa4c1e1a2b3c4d5e6"
 
@@ -57,6 +59,29 @@ INVENTORY = """\
 {"backend_id": "bat-sim", "kind": "SLURM account", "parents": ["hpc_materials"], "limits": {"GrpTRESMins.cpu": 60000}}
 {"backend_id": "bio-arch", "kind": "SLURM account", "parents": ["hpc_bioarchive"], "limits": {"GrpTRESMins.cpu": 6000}}
 """
+SITE_AGENT = """\
+sentry_dsn: ""
+offerings:
+  - name: SLURM cluster
+    waldur_api_url: https://waldur.example.com/api/
+    waldur_api_token: 0123456789abcdef0123456789abcdef01234567
+    waldur_offering_uuid: 38ba14c70a274580adabe742014bddaa
+    backend_type: slurm
+    order_processing_backend: slurm
+    membership_sync_backend: slurm
+    reporting_backend: slurm
+    resource_import_enabled: true
+    stomp_enabled: true
+    backend_settings:
+      default_account: root
+      customer_prefix: hpc_
+      project_prefix: hpc_
+      allocation_prefix: hpc_
+      cluster_name: puhti
+      slurm_bin_path: /usr/bin
+    backend_components:
+      cpu: {measured_unit: k-Hours, unit_factor: 60000, accounting_type: limit, label: CPU}
+"""
 
 
 @asynccontextmanager
@@ -81,6 +106,7 @@ async def site(directory: Path) -> AsyncIterator[None]:
         (directory / name).write_text(text)
         (directory / name).chmod(0o600)
     (directory / "inventory.jsonl").write_text(INVENTORY)
+    (directory / "site-agent.yaml").write_text(SITE_AGENT)
     async with serving(sandbox) as url:
         (directory / "config.yaml").write_text(CONFIG.format(url=url, offering=OFFERING))
         yield
@@ -92,7 +118,7 @@ def masking() -> Callable[[str], str]:
 
     def number_of(match: re.Match[str]) -> str:
         uuid = match[0]
-        if uuid in {OFFERING, STUCK} or len(set(uuid)) == 1:
+        if uuid in {OFFERING, STUCK} or uuid in SITE_AGENT or len(set(uuid)) == 1:
             return uuid
         return numbers.setdefault(uuid, f"{len(numbers) + 1:032x}")
 
@@ -104,7 +130,7 @@ def masking() -> Callable[[str], str]:
     return mask
 
 
-async def output_of(command: str, directory: Path) -> str:
+async def output_of(command: str, directory: Path, environment: Mapping[str, str] = CONFIGURED) -> str:
     """What a command prints on both streams, as on a terminal; its exit code follows where it is not 0."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     process = await asyncio.create_subprocess_shell(
@@ -113,7 +139,7 @@ async def output_of(command: str, directory: Path) -> str:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
         cwd=directory,
-        env=os.environ | {"WALDUR_IMPORT_AGENT_CONFIG": "config.yaml", "PATH": path, "PYTHONUNBUFFERED": "1"},
+        env={**os.environ, "PATH": path, "PYTHONUNBUFFERED": "1", **environment},
     )
     out, _ = await process.communicate()
     lines = [line.rstrip() for line in out.decode().splitlines()]
@@ -137,9 +163,11 @@ async def regenerated(text: str, directory: Path) -> str:
 
 
 def main() -> None:
-    """Write the page again."""
-    with tempfile.TemporaryDirectory() as directory:
-        PAGE.write_text(asyncio.run(regenerated(PAGE.read_text(), Path(directory))))
+    """Write the pages again."""
+    for name in PAGES:
+        page = DOCS / name
+        with tempfile.TemporaryDirectory() as directory:
+            page.write_text(asyncio.run(regenerated(page.read_text(), Path(directory))))
 
 
 if __name__ == "__main__":

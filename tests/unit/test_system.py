@@ -24,6 +24,7 @@ from waldur_import_agent.system import (
     ProcessTimedOutError,
     for_each,
     in_daemon_thread,
+    processes,
     run_process,
     unless,
     wait_for_event,
@@ -533,7 +534,7 @@ async def test_process_that_cannot_be_reaped_does_not_hold_up_the_agent(
     monkeypatch: pytest.MonkeyPatch, leader: Leader
 ) -> None:
     """A program stuck in the kernel is left to init after a while; the error is still the one of the timeout."""
-    monkeypatch.setattr(system, "KILL_WAIT", 0)
+    monkeypatch.setattr(processes, "KILL_WAIT", 0)
     timeout = 0.25
     while not leader.started:
         timeout *= 2
@@ -564,7 +565,7 @@ async def test_other_errors_are_not_taken_for_too_much_output(
         await until(lambda: grandchild.started)
         raise ConnectionResetError("the pipe is gone")
 
-    monkeypatch.setattr(system, "_read_capped", broken)
+    monkeypatch.setattr(processes, "_read_capped", broken)
     with pytest.raises(ExceptionGroup) as raised:
         await shell(f"{grandchild.script} wait")
     assert {str(error) for error in raised.value.exceptions} == {"the pipe is gone"}

@@ -89,10 +89,10 @@ async def _plan(
 def _write_worksheet(
     configuration: "Configuration", path: Path | None, index: int, survey: "Survey", plan: "Plan"
 ) -> int:
-    from waldur_import_agent import app
     from waldur_import_agent.cli import output
     from waldur_import_agent.cli.worksheet import read_filled, write_text
     from waldur_import_agent.placement import write_worksheet
+    from waldur_import_agent.scanners.registry import scanner_class
 
     overrides = configuration.settings.offerings[index].projects.overrides_file
     filled = read_filled(path, overrides)
@@ -102,7 +102,7 @@ def _write_worksheet(
         survey.scan.resources,
         survey.projects,
         filled,
-        ignore_case=app.make_scanners(configuration)[index].ids_ignore_case,
+        ignore_case=scanner_class(configuration.settings.offerings[index].scanner["type"]).ids_ignore_case,
     )
     write_text(path, text)
     output.say(f"{len(undecided)} without a project of their own")

@@ -119,6 +119,7 @@ def _preview(
 
     from waldur_import_agent.cli import session
     from waldur_import_agent.cli.records import list_records
+    from waldur_import_agent.id_pattern import misfits
     from waldur_import_agent.importing import Chosen, choose_plan, make_import_plan, metadata_changes, read_ids
     from waldur_import_agent.scanners.registry import scanner_class
 
@@ -145,6 +146,7 @@ def _preview(
             [record for record in records if chosen(record.backend_id)],
             resources,
             same_scope=await _same_scope(client, effort, found),
+            misfits=await misfits(found.backend_id_pattern, (record.backend_id for record in records)),
             ids=ids,
             ignore_case=ignore_case,
         )

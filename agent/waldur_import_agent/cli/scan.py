@@ -51,9 +51,9 @@ def run(args: argparse.Namespace) -> int:
     from waldur_import_agent import app
     from waldur_import_agent.cli import output, session
 
-    configuration, _ = session.start(args)
+    configuration, redact = session.start(args)
     offering = session.choose_offering(configuration, args.offering)
-    scanner = app.make_scanners(configuration)[configuration.settings.offerings.index(offering)]
+    scanner = app.make_scanners(configuration, redact)[configuration.settings.offerings.index(offering)]
     if args.save is not None:
         if not isinstance(scanner, SavesAnswers):
             raise UsageError(f"the scanner {scanner.kind} cannot save its answers", remedy="Leave out --save")

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from waldur_import_agent.fulfilment.waldur_side import WaldurSide
-from waldur_import_agent.placement import read_directory
+from waldur_import_agent.placement import read_directory, read_in_time
 from waldur_import_agent.records import Known, Offering, Project
 from waldur_import_agent.settings.models import Projects, ProjectSource
 from waldur_import_agent.system import now
@@ -117,12 +117,12 @@ class ProjectSources:
             return await self.side.visible_projects(), ""
         if source == "resources":
             return list(_of_resources(known)), ""
-        return self._directory()
+        return await self._directory()
 
-    def _directory(self) -> tuple[Sequence[Project], str]:
+    async def _directory(self) -> tuple[Sequence[Project], str]:
         path = self.settings.directory_file
         assert path is not None  # noqa: S101 - the settings have seen to it
-        directory = read_directory(path)
+        directory = await read_in_time(path, "directory file", read_directory)
         seconds = (now() - directory.written).total_seconds()
         age = _age(seconds)
         self.warnings += directory.problems

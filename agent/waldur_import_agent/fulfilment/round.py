@@ -52,11 +52,11 @@ class Answerer:
         Raises StateError when the journal cannot be written, ConfigurationError when there is no token, and what nobody
         expected outside the work itself.
         """
-        self.surveyor.side.renew_token()
         report = RoundReport(uuid.uuid4().hex, self.offering, now(), now(), Outcome(Ending.NOTHING))
         bind({"run": report.run})
         requests: list[str] = []
         try:
+            await unless(self.stop, self.surveyor.side.renew_token())
             await self._check_offering()
             requests, given_up = await self._take_requests()
         except WAIT as error:

@@ -4,13 +4,15 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 from waldur_import_agent.fulfilment.mapping import ask_mapping_command
 from waldur_import_agent.fulfilment.projects import ProjectSources
 from waldur_import_agent.fulfilment.waldur_side import WaldurSide
 from waldur_import_agent.health.observer import SCANNING
+from waldur_import_agent.id_pattern import misfits
 from waldur_import_agent.log import get_logger
-from waldur_import_agent.placement import Overrides, Placer, changed_ids, read_overrides
+from waldur_import_agent.placement import Overrides, Placer, changed_ids, read_in_time, read_overrides
 from waldur_import_agent.plan import Elsewhere, PlanInput, make_plan
 from waldur_import_agent.records import Known, KnownResource, Offering, Plan, Project, Scan, id_key
 from waldur_import_agent.scanners.base import BackendUnavailableError, Scanner
@@ -30,17 +32,26 @@ def no_progress(phase: str, done: int, total: int) -> None:
 
 @asynccontextmanager
 async def within_scan_timeout(seconds: float) -> AsyncIterator[None]:
-    """The deadline of a scan. Raises BackendUnavailableError where the block takes longer."""
+    """The deadline of a scan. Raises BackendUnavailableError where the block takes longer.
+
+    A TimeoutError of the scanner's own, a socket's for example, goes on as it is: it is a bug of the scanner.
+    """
+    deadline = asyncio.timeout(seconds)
     try:
-        async with asyncio.timeout(seconds):
+        async with deadline:
             yield
     except TimeoutError as error:
+        if not deadline.expired():
+            raise
         raise BackendUnavailableError(f"the scan did not end within {seconds:g} seconds (scan_timeout)") from error
 
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """Both sides at one time. `notes` tell from where the projects are; `remarks` are warnings to say once."""
+    """Both sides at one time. `notes` tell from where the projects are; `remarks` are warnings to say once.
+
+    `misfits` are the ids that the offering's backend_id_rules would refuse.
+    """
 
     scan: Scan
     offering: Offering
@@ -51,6 +62,7 @@ class Survey:
     remarks: tuple[str, ...] = ()
     projects: tuple[Project, ...] = ()
     elsewhere: Elsewhere = field(default_factory=Elsewhere)
+    misfits: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +116,11 @@ class Surveyor:
         self.progress("reading Waldur", 0, 0)
         overrides = Overrides()
         if self.settings.projects.overrides_file is not None:
-            overrides = read_overrides(self.settings.projects.overrides_file, ignore_case=self.scanner.ids_ignore_case)
+            read = partial(read_overrides, ignore_case=self.scanner.ids_ignore_case)
+            overrides = await read_in_time(self.settings.projects.overrides_file, "overrides file", read)
         offering = await self.side.offering()
         known = await self.side.known()
+        unfit = await misfits(offering.backend_id_pattern, (resource.backend_id for resource in scan.resources))
         elsewhere = await self._elsewhere()
         gathered = await ProjectSources(self.settings.projects, self.side).gather(offering, known)
         mapped = await ask_mapping_command(self.settings.projects.mapping_command, scan.resources)
@@ -124,9 +138,10 @@ class Surveyor:
             known,
             warnings=(*overrides.problems, *_changed(overrides, scan), *gathered.warnings, *mapped.warnings),
             notes=(gathered.note,),
-            remarks=gathered.remarks,
+            remarks=(*gathered.remarks, *filter(None, [unfit.problem])),
             projects=gathered.projects,
             elsewhere=elsewhere,
+            misfits=unfit.ids,
         )
 
     async def _elsewhere(self) -> Elsewhere:
@@ -168,6 +183,7 @@ class Surveyor:
                 refused=refused or {},
                 allow_withdrawals=self.allow_withdrawals,
                 elsewhere=survey.elsewhere,
+                misfits=survey.misfits,
             )
         )
 

@@ -50,9 +50,9 @@ class WaldurSide:
         self._effort = effort
         self._offering = offering
 
-    def renew_token(self) -> None:
+    async def renew_token(self) -> None:
         """Read the token file again. Raises ConfigurationError where there is no token."""
-        self._client.renew_token()
+        await self._client.renew_token()
 
     async def offering(self) -> Offering:
         """The offering's components and the rule for its ids."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from waldur_import_agent.errors import UsageError
+from waldur_import_agent.id_pattern import NO_MISFITS, Misfits
 from waldur_import_agent.importing.rules import BackendIdRules
 from waldur_import_agent.importing.selection import metadata_of
 from waldur_import_agent.records import id_key
@@ -79,6 +80,7 @@ def make_import_plan(
     resources: Iterable[ResourceDetails],
     *,
     same_scope: Iterable[ResourceDetails] = (),
+    misfits: Misfits = NO_MISFITS,
     ids: Sequence[str] | None = None,
     ignore_case: bool = False,
 ) -> ImportPlan:
@@ -86,9 +88,10 @@ def make_import_plan(
 
     `resources` are the live ones of the offering: what is there already is never imported again, in whatever state it
     is, although Waldur itself looks at those in state OK only. `same_scope` are those, terminated ones too, that the
-    offering's rule of uniqueness may be about. Ids are compared as the backend does (`ignore_case`).
+    offering's rule of uniqueness may be about; `misfits` are the ids that its pattern does not match. Ids are compared
+    as the backend does (`ignore_case`).
     """
-    rules = BackendIdRules(offering, same_scope)
+    rules = BackendIdRules(offering, same_scope, misfits.ids)
 
     def key(backend_id: str) -> str:
         return id_key(backend_id, ignore_case=ignore_case)
@@ -112,7 +115,9 @@ def make_import_plan(
             left_out.append(NotImported(backend_id, why))
         else:
             imports.append(_import(offering, same))
-    return ImportPlan(offering, plan, tuple(imports), tuple(left_out), notes=tuple(filter(None, [rules.unseen])))
+    return ImportPlan(
+        offering, plan, tuple(imports), tuple(left_out), notes=tuple(filter(None, [rules.unseen, misfits.problem]))
+    )
 
 
 def metadata_changes(

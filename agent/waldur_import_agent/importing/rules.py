@@ -6,9 +6,9 @@ not be used twice, by terminated resources neither unless `uniqueness.include_te
 field `backend_id_rules` of /api/marketplace-provider-offerings/.
 """
 
-import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
+from waldur_import_agent.id_pattern import refusal
 from waldur_import_agent.waldur.models import ProviderOffering, ResourceDetails
 
 SEEN_SCOPES = {
@@ -20,10 +20,16 @@ SEEN_SCOPES = {
 
 
 class BackendIdRules:
-    """The rules of one offering; `resources` are those, terminated ones too, that share its scope of uniqueness."""
+    """The rules of one offering; `resources` are those, terminated ones too, that share its scope of uniqueness.
 
-    def __init__(self, offering: ProviderOffering, resources: Iterable[ResourceDetails] = ()) -> None:
+    `misfits` are the ids that `format.regex` does not match.
+    """
+
+    def __init__(
+        self, offering: ProviderOffering, resources: Iterable[ResourceDetails] = (), misfits: Collection[str] = ()
+    ) -> None:
         self._offering = offering
+        self._misfits = misfits
         self._taken: dict[str, ResourceDetails] = {}
         if offering.uniqueness_scope in SEEN_SCOPES:
             for resource in resources:
@@ -39,15 +45,9 @@ class BackendIdRules:
         return f"backend_id_rules want ids that are unique in the {scope}, which only Waldur itself can compare"
 
     def refusal(self, backend_id: str) -> str:
-        """Why Waldur would refuse an id, or nothing. A pattern that Python cannot read is left to Waldur."""
-        pattern = self._offering.backend_id_pattern
-        try:
-            fits = not pattern or re.fullmatch(pattern, backend_id) is not None
-        except re.error:
-            fits = True
-        if not fits:
-            hint = f" ({self._offering.backend_id_hint})" if self._offering.backend_id_hint else ""
-            return f"the offering's backend_id_rules refuse it: {pattern}{hint}"
+        """Why Waldur would refuse an id, or nothing."""
+        if backend_id in self._misfits:
+            return refusal(self._offering.backend_id_pattern, self._offering.backend_id_hint)
         other = self._taken.get(backend_id)
         if other is None:
             return ""

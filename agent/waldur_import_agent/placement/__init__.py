@@ -5,7 +5,7 @@ from waldur_import_agent.placement.changed_ids import changed_ids
 from waldur_import_agent.placement.directory import Directory, read_directory, write_directory
 from waldur_import_agent.placement.overrides import Overrides, read_overrides
 from waldur_import_agent.placement.rules import Placer
-from waldur_import_agent.placement.table import Table
+from waldur_import_agent.placement.table import Table, read_in_time
 from waldur_import_agent.placement.worksheet import write_worksheet
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "Table",
     "changed_ids",
     "read_directory",
+    "read_in_time",
     "read_overrides",
     "write_directory",
     "write_worksheet",

@@ -3,14 +3,16 @@
 import csv
 import io
 import re
-import stat
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice, zip_longest
 from pathlib import Path
+from typing import TypeVar
 
 from waldur_import_agent.errors import ConfigurationError
 from waldur_import_agent.spreadsheet import dialect
+from waldur_import_agent.system import read_in_thread, read_regular
 
 FILE_MAX = 64 * 1024 * 1024
 """Bytes of a file: 100,000 lines have some ten million."""
@@ -22,6 +24,7 @@ KEPT_FROM_IT = re.compile(BEGINS + r"'('*[=+\-@\t\r])")
 LINES_MAX = 200
 """Lines of one record: a quote that is not closed within them was never meant to be."""
 SEPARATORS = ",;\t"
+T = TypeVar("T")
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -65,14 +68,7 @@ def read_table(path: Path, what: str, needed: Sequence[str]) -> Table:
     """
     header = ",".join(needed)
     try:
-        # before it is opened: a pipe would be waited for
-        there = path.stat()
-        if not stat.S_ISREG(there.st_mode) or there.st_size > FILE_MAX:
-            raise ConfigurationError(
-                f"the {what} {path} is no file of at most {FILE_MAX} bytes",
-                remedy=f"Create it with the header `{header}`, or take it out of the configuration",
-            )
-        data = path.read_bytes()
+        data = read_regular(path, FILE_MAX)
     except OSError as error:
         raise ConfigurationError(
             f"the {what} {path} cannot be read: {error.strerror}",
@@ -91,6 +87,19 @@ def read_table(path: Path, what: str, needed: Sequence[str]) -> Table:
             remedy=f"The first line must be `{header}`; more columns may stand beside these",
         )
     return table
+
+
+async def read_in_time(path: Path, what: str, read: Callable[[Path], T]) -> T:
+    """What `read` makes of the file at `path`, read in a thread: a file server may hang.
+
+    `what` names the file in errors. Raises ConfigurationError where it cannot be read, or not in time.
+    """
+    try:
+        return await read_in_thread(path, partial(read, path))
+    except TimeoutError as error:
+        raise ConfigurationError(
+            f"the {what} {path} cannot be read: {error.strerror}", remedy="Look at the file server that it is on"
+        ) from error
 
 
 def write_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, delimiter: str = ",") -> str:

@@ -1,9 +1,9 @@
 """The plan of a round."""
 
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from waldur_import_agent.id_pattern import refusal
 from waldur_import_agent.plan.kept_back import Elsewhere, kept_back
 from waldur_import_agent.plan.wanted import make_record
 from waldur_import_agent.plan.withdrawals import guard_withdrawals
@@ -35,7 +35,7 @@ class PlanInput:
     """All that the plan is made of.
 
     `refused` maps ids that Waldur refused in this round to its words: they are not tried again.
-    `allow_withdrawals` lifts the guard, once.
+    `misfits` are the ids that the offering's backend_id_rules would refuse. `allow_withdrawals` lifts the guard, once.
     """
 
     scan: Scan
@@ -46,6 +46,7 @@ class PlanInput:
     instance: str
     ids_ignore_case: bool
     refused: Mapping[str, str] = field(default_factory=dict)
+    misfits: Collection[str] = frozenset()
     allow_withdrawals: bool = False
     elsewhere: Elsewhere = field(default_factory=Elsewhere)
 
@@ -76,7 +77,6 @@ class _Planner:
         self._unplaced: list[LeftOut] = []
         self._skipped: list[LeftOut] = []
         self._holding: list[LeftOut] = []
-        self._id_problem = _id_check(given.offering)
         self._kept_back = kept_back(given.known.resources, given.elsewhere)
 
     def plan(self) -> Plan:
@@ -129,7 +129,7 @@ class _Planner:
         if imported is not None:
             self._imported(records, imported)
             return
-        problem = self._id_problem(resource.backend_id) or self._kept_back(key)
+        problem = _id_problem(resource.backend_id) or self._misfit(resource.backend_id) or self._kept_back(key)
         if problem or resource.backend_id in self._given.refused:
             why = problem or f"Waldur refused it: {self._given.refused[resource.backend_id]}"
             self._skipped.append(LeftOut(resource, why))
@@ -213,6 +213,12 @@ class _Planner:
 
     # --- small questions
 
+    def _misfit(self, backend_id: str) -> str:
+        offering = self._given.offering
+        if backend_id not in self._given.misfits:
+            return ""
+        return refusal(offering.backend_id_pattern, offering.backend_id_hint)
+
     def _key(self, backend_id: str) -> str:
         return id_key(backend_id, ignore_case=self._given.ids_ignore_case)
 
@@ -259,23 +265,12 @@ def _offered_components(given: PlanInput) -> tuple[dict[str, Component], tuple[s
     return components, tuple(warnings)
 
 
-def _id_check(offering: Offering) -> Callable[[str], str]:
-    """A function that says why Waldur could not keep or import an id, or nothing."""
-    try:
-        pattern = re.compile(offering.backend_id_pattern) if offering.backend_id_pattern else None
-    except re.error:
-        pattern = None
-
-    def problem(backend_id: str) -> str:
-        if not backend_id or backend_id != backend_id.strip():
-            return "the id is empty or has blanks at its ends, which Waldur cuts off"
-        if "\0" in backend_id:
-            return "the id holds a NUL character, which Waldur refuses"
-        if len(backend_id) > BACKEND_ID_MAX:
-            return f"the id has {len(backend_id)} characters, Waldur takes {BACKEND_ID_MAX}"
-        if pattern is not None and pattern.fullmatch(backend_id) is None:
-            hint = f" ({offering.backend_id_hint})" if offering.backend_id_hint else ""
-            return f"the offering's backend_id_rules would refuse the import: {pattern.pattern}{hint}"
-        return ""
-
-    return problem
+def _id_problem(backend_id: str) -> str:
+    """Why Waldur could not keep an id, or nothing."""
+    if not backend_id or backend_id != backend_id.strip():
+        return "the id is empty or has blanks at its ends, which Waldur cuts off"
+    if "\0" in backend_id:
+        return "the id holds a NUL character, which Waldur refuses"
+    if len(backend_id) > BACKEND_ID_MAX:
+        return f"the id has {len(backend_id)} characters, Waldur takes {BACKEND_ID_MAX}"
+    return ""

@@ -3,7 +3,7 @@
 `__all__` is what scanners of others use too (docs/reference/public-api.md).
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from types import TracebackType
@@ -103,4 +103,13 @@ class ReadsWantedLimits(Protocol):
 
     def want_limits(self, names: Collection[str]) -> None:
         """Told before the first scan which limits the offering's components are fed from."""
+        ...
+
+
+@runtime_checkable
+class ReadsSecrets(Protocol):
+    """A scanner that reads secrets which are not in its settings: from a file, a program, a login."""
+
+    def tell_secrets(self, tell: Callable[[str], None]) -> None:
+        """Told before the first scan whom to tell each secret once it is read, from any thread: no log will show it."""
         ...

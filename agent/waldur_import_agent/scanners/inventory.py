@@ -1,16 +1,16 @@
 """The scanner `inventory`: a file that another program writes, in the record form or as CSV."""
 
-import asyncio
 import codecs
 import csv
 import itertools
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -26,6 +26,7 @@ from waldur_import_agent.scanners.base import (
 from waldur_import_agent.scanners.record_form import RecordReader
 from waldur_import_agent.settings.problems import unknown_key
 from waldur_import_agent.spreadsheet import dialect
+from waldur_import_agent.system import modified, open_regular, read_in_thread
 
 ENDINGS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 COLUMNS = ("backend_id", "name", "kind", "parent", "user_count")
@@ -33,8 +34,6 @@ MAPPINGS = ("attributes.", "limits.")
 UNLIMITED = "unlimited"
 FILE_MAX = 256 * 1024 * 1024
 """Bytes of the file: a resource needs some 300."""
-BREATH = 1000
-"""After so many lines other tasks get their turn."""
 
 
 class InventorySettings(ScannerSettings):
@@ -79,7 +78,7 @@ class InventoryScanner:
         name = "inventory file"
         try:
             scan = await self.scan()
-            written = datetime.fromtimestamp(self._path.stat().st_mtime, tz=UTC)
+            written = await read_in_thread(self._path, partial(modified, self._path))
         except (BackendError, OSError) as error:
             return [Check(name, CheckStatus.FAIL, str(error), "mend the file, or `path` in the configuration")]
         detail = f"{self._path} holds {len(scan.resources)} records, written {written:%Y-%m-%d %H:%M} UTC"
@@ -91,16 +90,10 @@ class InventoryScanner:
 
     async def scan(self) -> Scan:
         """Read the file. Raises BackendMisconfiguredError if it is not there or wrong."""
-        reader = RecordReader(str(self._path))
+        ended = threading.Event()
         try:
-            if self._path.exists() and not self._path.is_file():
-                raise BackendMisconfiguredError(f"{self._path} is not a file")
-            with self._path.open("rb") as file:
-                if os.fstat(file.fileno()).st_size > FILE_MAX:
-                    raise BackendMisconfiguredError(
-                        f"the inventory {self._path} has more than {FILE_MAX} bytes: it cannot be a list of resources"
-                    )
-                await (_read_csv if self._format == "csv" else _read_jsonl)(file, reader)
+            # as long as the scan may take: the whole of it is bounded
+            return await read_in_thread(self._path, partial(self._read, ended), seconds=None)
         except (FileNotFoundError, PermissionError, NotADirectoryError) as error:
             raise BackendMisconfiguredError(
                 f"the inventory {self._path} cannot be read: {error.strerror}",
@@ -108,19 +101,32 @@ class InventoryScanner:
             ) from error
         except OSError as error:
             raise BackendUnavailableError(f"the inventory {self._path} cannot be read: {error.strerror}") from error
+        finally:
+            ended.set()
+
+    def _read(self, ended: threading.Event) -> Scan:
+        """The scan, in a thread, which ends when nobody waits for it any more."""
+        reader = RecordReader(str(self._path))
+        if self._path.exists() and not self._path.is_file():
+            raise BackendMisconfiguredError(f"{self._path} is not a file")
+        with open_regular(self._path) as file:
+            if os.fstat(file.fileno()).st_size > FILE_MAX:
+                raise BackendMisconfiguredError(
+                    f"the inventory {self._path} has more than {FILE_MAX} bytes: it cannot be a list of resources"
+                )
+            lines = itertools.takewhile(lambda _: not ended.is_set(), file)
+            (_read_csv if self._format == "csv" else _read_jsonl)(lines, reader)
         return reader.scan()
 
 
-async def _read_jsonl(file: BinaryIO, reader: RecordReader) -> None:
+def _read_jsonl(file: Iterable[bytes], reader: RecordReader) -> None:
     for number, line in enumerate(file, 1):
         reader.read_line(number, line.removeprefix(codecs.BOM_UTF8) if number == 1 else line)
-        if number % BREATH == 0:
-            await asyncio.sleep(0)
     if reader.is_empty:
         reader.reject(1, 'the file is empty; if there really is nothing, it says so by {"scan": {"complete": true}}')
 
 
-async def _read_csv(file: BinaryIO, reader: RecordReader) -> None:
+def _read_csv(file: Iterable[bytes], reader: RecordReader) -> None:
     lines = _decoded(file)
     rows = csv.reader(())
     header: list[str] = []
@@ -141,8 +147,6 @@ async def _read_csv(file: BinaryIO, reader: RecordReader) -> None:
                 reader.reject(rows.line_num, f"{len(row)} cells, but the first line names {len(header)} columns")
             else:
                 reader.read_record(rows.line_num, _record(dict(zip(header, cells, strict=False))))
-            if rows.line_num % BREATH == 0:
-                await asyncio.sleep(0)
     except csv.Error as error:
         reader.reject(rows.line_num, f"this is not CSV: {error}")
     except UnicodeDecodeError:
@@ -157,7 +161,7 @@ def _without_empty_end(row: Sequence[str]) -> list[str]:
     return list(row[: filled[-1]]) if filled else []
 
 
-def _decoded(file: BinaryIO) -> Iterator[str]:
+def _decoded(file: Iterable[bytes]) -> Iterator[str]:
     """The lines as text, their ends kept: a cell may hold more than one line."""
     for number, line in enumerate(file, 1):
         yield line.decode("utf-8-sig" if number == 1 else "utf-8")

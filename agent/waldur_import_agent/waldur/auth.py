@@ -3,11 +3,13 @@
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from pydantic import SecretStr
 
 from waldur_import_agent.errors import ConfigurationError
+from waldur_import_agent.system import read_in_thread, why_unreadable
 
 PERSONAL_ACCESS_TOKEN = re.compile(r"w_([0-9]+)_")
 """How a personal access token begins: w_<expiry as Unix time>_<random>."""
@@ -57,12 +59,12 @@ class TokenSource:
     def _place(self) -> str:
         return "waldur.token" if self._file is None else f"waldur.token_file {self._file}"
 
-    def read(self) -> str:
+    async def read(self) -> str:
         """The token: the file's first line, without blanks around it.
 
         Raises ConfigurationError, with the file's path and never with what stands in it.
         """
-        raw = self._raw().strip()
+        raw = (await self._raw()).strip()
         if not raw:
             raise ConfigurationError(f"{self._place} is empty", remedy="Put the token into its first line.")
         if not raw.isascii() or not raw.isprintable() or " " in raw:
@@ -74,15 +76,18 @@ class TokenSource:
             self._on_token(raw)
         return raw
 
-    def _raw(self) -> str:
+    async def _raw(self) -> str:
         if self._file is None:
             return self._token.get_secret_value() if self._token else ""
         try:
-            # `--token-file <(...)` gives its token once: after that nobody writes, and no signal would end the wait
-            if self._was_read and self._file.is_fifo():
-                raise ConfigurationError(f"{self._place} is a pipe, which cannot be read again")
-            with self._file.open("rb") as file:
-                self._was_read = True
-                return file.readline(LONGEST_LINE).decode(errors="replace")
+            return await read_in_thread(self._file, partial(self._first_line, self._file))
         except OSError as error:
-            raise ConfigurationError(f"{self._place} cannot be read: {error.strerror or error}") from error
+            raise ConfigurationError(f"{self._place} cannot be read: {why_unreadable(error)}") from error
+
+    def _first_line(self, file: Path) -> str:
+        # `--token-file <(...)` gives its token once: after that nobody writes, and no signal would end the wait
+        if self._was_read and file.is_fifo():
+            raise ConfigurationError(f"{self._place} is a pipe, which cannot be read again")
+        with file.open("rb") as opened:
+            self._was_read = True
+            return opened.readline(LONGEST_LINE).decode(errors="replace")

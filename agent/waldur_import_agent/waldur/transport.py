@@ -85,9 +85,9 @@ class WaldurTransport:
         """Close all connections."""
         await self._http.aclose()
 
-    def renew_token(self) -> None:
+    async def renew_token(self) -> None:
         """Read the token again. Raises ConfigurationError if there is none; the one in use is then kept."""
-        self._token = self._tokens.read()
+        self._token = await self._tokens.read()
         self._redact.add(self._token)
 
     async def request(
@@ -106,20 +106,20 @@ class WaldurTransport:
         content = None if json is None else _encode(method, full_path, json)
         query = {name: value for name, value in (params or {}).items() if value is not None}
         if self._token is None:
-            self.renew_token()
+            await self.renew_token()
         token = self._token or ""
         answer = await self._measured_exchange(method, path, query, content, token, slow=slow)
-        if answer.status == HTTPStatus.UNAUTHORIZED and (token_now := self._token_other_than(token)):
+        if answer.status == HTTPStatus.UNAUTHORIZED and (token_now := await self._token_other_than(token)):
             token = token_now
             answer = await self._measured_exchange(method, path, query, content, token, slow=slow)
         data = read_answer(method, full_path, answer, redact=self._redact, retry_after_max=self._retry_after_max)
         return Reply(data, answer.headers, answer.status, full_path, len(answer.body))
 
-    def _token_other_than(self, refused: str) -> str | None:
+    async def _token_other_than(self, refused: str) -> str | None:
         """The token as it is now, if it is not the one that was refused."""
         # of no token, the 401 tells more, and the next round reads the file again and says so
         with contextlib.suppress(ConfigurationError):
-            self.renew_token()
+            await self.renew_token()
         return None if self._token == refused else self._token
 
     async def _measured_exchange(

@@ -173,7 +173,7 @@ def running_lab(release: str) -> Iterator[SlurmLab]:
     """A stack of its own for a test run, wiped at the end; another run in this checkout waits for its turn."""
     LAB.mkdir(exist_ok=True)
     before = dict(os.environ)
-    with (LAB / "slurm.lock").open("w") as lock:
+    with (LAB / f"slurm-{release}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         lab = SlurmLab(release, LAB / ("slurm" if RELEASES[release] == "slurm" else "slurm-trixie"))
         try:

@@ -125,7 +125,8 @@ def test_a_scanner_is_told_which_limits_are_wanted(tmp_path: Path, monkeypatch: 
             {"scanner": openstack, "components": components},
             {"scanner": openstack},
             {"scanner": slurm, "components": components},
-        )
+        ),
+        Redactor(),
     )
     assert told == [{"compute.cores", "compute.ram"}]
 

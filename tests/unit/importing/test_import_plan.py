@@ -6,6 +6,7 @@ import pytest
 
 from support.builders import EPOCH
 from waldur_import_agent.errors import UsageError
+from waldur_import_agent.id_pattern import Misfits
 from waldur_import_agent.importing import ImportPlan, choose_plan, make_import_plan
 from waldur_import_agent.waldur.models import BackendResource, OfferingPlan, ProviderOffering, ResourceDetails
 
@@ -62,14 +63,17 @@ def test_resources_without_an_id_stand_for_nothing() -> None:
 
 
 def test_rule_of_format_refuses_in_the_providers_words() -> None:
-    """The whole id must match; a pattern that Python cannot read is left to the server."""
+    """What does not match is left out; a pattern that cannot be tried is left to the server, and said beforehand."""
     rules = {"format": {"regex": r"hpc_\d+", "description": "hpc_ and a number"}}
     strict = offering(backend_id_rules=rules)
-    assert why(plan_of(record("hpc_1x"), offering=strict)) == (
-        r"the offering's backend_id_rules refuse it: hpc_\d+ (hpc_ and a number)"
+    misfits = Misfits(frozenset({"hpc_1x"}))
+    assert why(plan_of(record("hpc_1x"), offering=strict, misfits=misfits)) == (
+        r"the offering's backend_id_rules would refuse the import: hpc_\d+ (hpc_ and a number)"
     )
-    assert plan_of(record("hpc_1"), offering=strict).imports
-    assert plan_of(record("hpc_1"), offering=offering(backend_id_rules={"format": {"regex": "("}})).imports
+    assert plan_of(record("hpc_1"), offering=strict, misfits=misfits).imports
+    plan = plan_of(record("hpc_1"), offering=strict, misfits=Misfits(problem="it cannot be tried"))
+    assert plan.imports
+    assert plan.notes == ("it cannot be tried",)
 
 
 def other(**changes: Any) -> ResourceDetails:

@@ -26,79 +26,79 @@ def test_personal_access_tokens_travel_as_bearer(token: str, header: str) -> Non
 
 
 @pytest.mark.parametrize("content", [b"abc123", b"abc123\n", b"  abc123 \r\nsecond line\n", b"abc123\n\xff\xfe"])
-def test_the_token_is_the_files_first_line(tmp_path: Path, content: bytes) -> None:
+async def test_the_token_is_the_files_first_line(tmp_path: Path, content: bytes) -> None:
     """Blanks around it and whatever follows do not matter."""
     file = tmp_path / "token"
     file.write_bytes(content)
-    assert TokenSource(file).read() == "abc123"
+    assert await TokenSource(file).read() == "abc123"
 
 
-def test_the_file_is_read_each_time(tmp_path: Path) -> None:
+async def test_the_file_is_read_each_time(tmp_path: Path) -> None:
     """A token that was replaced is found."""
     file = tmp_path / "token"
     file.write_text("first")
     source = TokenSource(file)
-    assert source.read() == "first"
+    assert await source.read() == "first"
     file.write_text("second")
-    assert source.read() == "second"
+    assert await source.read() == "second"
 
 
-def test_each_token_read_is_told() -> None:
+async def test_each_token_read_is_told() -> None:
     """The log's redactor learns of a token before it is used."""
     told: list[str] = []
-    TokenSource(token=SecretStr("abc123"), on_token=told.append).read()
+    await TokenSource(token=SecretStr("abc123"), on_token=told.append).read()
     assert told == ["abc123"]
 
 
-def test_the_token_may_stand_in_the_settings() -> None:
+async def test_the_token_may_stand_in_the_settings() -> None:
     """Without a file, the settings' token is used."""
-    assert TokenSource(token=SecretStr(" abc123\n")).read() == "abc123"
+    assert await TokenSource(token=SecretStr(" abc123\n")).read() == "abc123"
 
 
 @pytest.mark.parametrize("content", [b"", b"\n", b"   \nabc123\n"])
-def test_an_empty_file_is_an_error_of_the_configuration(tmp_path: Path, content: bytes) -> None:
+async def test_an_empty_file_is_an_error_of_the_configuration(tmp_path: Path, content: bytes) -> None:
     """The error names the file."""
     file = tmp_path / "token"
     file.write_bytes(content)
     with pytest.raises(ConfigurationError, match=f"token_file {file} is empty"):
-        TokenSource(file).read()
+        await TokenSource(file).read()
 
 
-def test_a_missing_file_is_an_error_of_the_configuration(tmp_path: Path) -> None:
+async def test_a_missing_file_is_an_error_of_the_configuration(tmp_path: Path) -> None:
     """The error names the file and the reason."""
     with pytest.raises(ConfigurationError, match=r"token_file .*/token cannot be read: No such file"):
-        TokenSource(tmp_path / "token").read()
+        await TokenSource(tmp_path / "token").read()
 
 
-def test_a_pipe_is_read_once(tmp_path: Path) -> None:
+async def test_a_pipe_is_read_once(tmp_path: Path) -> None:
     """`--token-file <(...)` works; a second look, or one at a pipe that took the file's place, would wait for ever."""
     file = tmp_path / "token"
     os.mkfifo(file)
     with file.open("r+b", buffering=0) as writer:
         source = TokenSource(file)
         writer.write(b"abc123\n")
-        assert source.read() == "abc123"
+        assert await source.read() == "abc123"
         writer.write(b"abc456\n")
         with pytest.raises(ConfigurationError, match=f"token_file {file} is a pipe, which cannot be read again"):
-            source.read()
+            await source.read()
 
 
 @pytest.mark.parametrize(
     "content", [b"Token abc123", b"abc\t123", b"abc\x00123", b"abc123\x7f", "abc-é-123".encode(), b"\xef\xbb\xbfabc123"]
 )
-def test_what_cannot_be_a_token_is_refused_unseen(tmp_path: Path, content: bytes) -> None:
+async def test_what_cannot_be_a_token_is_refused_unseen(tmp_path: Path, content: bytes) -> None:
     """A blank or an unusual character would break the header; the error does not repeat the content."""
     file = tmp_path / "token"
     file.write_bytes(content)
     with pytest.raises(ConfigurationError, match="does not hold a token") as raised:
-        TokenSource(file).read()
+        await TokenSource(file).read()
     assert "123" not in str(raised.value).replace(str(file), "")
 
 
-def test_a_token_with_a_line_break_in_the_settings_is_refused() -> None:
+async def test_a_token_with_a_line_break_in_the_settings_is_refused() -> None:
     """The setting is named, the value is not."""
     with pytest.raises(ConfigurationError, match=r"waldur\.token does not hold a token") as raised:
-        TokenSource(token=SecretStr("abc\nHost: evil")).read()
+        await TokenSource(token=SecretStr("abc\nHost: evil")).read()
     assert "evil" not in str(raised.value)
 
 

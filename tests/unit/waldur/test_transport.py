@@ -70,7 +70,7 @@ async def test_the_token_file_is_read_again_when_asked(waldur: ScriptedWaldur, t
         await client.me()
         file.write_text("second")
         await client.me()
-        client.renew_token()
+        await client.renew_token()
         await client.me()
     assert [request.headers["authorization"] for request in waldur.requests] == [
         "Token first",
@@ -132,12 +132,12 @@ async def test_a_token_file_that_is_gone_after_a_401_leaves_the_401(waldur: Scri
     file.write_text("first")
     waldur.answer(INVALID_TOKEN)
     async with waldur.client(token_file=file) as client:
-        client.renew_token()
+        await client.renew_token()
         file.unlink()
         with pytest.raises(WaldurNotAuthenticatedError):
             await client.me()
         with pytest.raises(ConfigurationError, match=str(file)):
-            client.renew_token()
+            await client.renew_token()
 
 
 async def test_without_a_token_nothing_is_sent(waldur: ScriptedWaldur, tmp_path: Path) -> None:

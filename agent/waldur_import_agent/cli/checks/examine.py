@@ -32,7 +32,7 @@ async def examine_waldur_and_backends(configuration: "Configuration", redact: "R
     from waldur_import_agent.waldur.effort import Effort
 
     settings = configuration.settings
-    scanners = app.make_scanners(configuration)
+    scanners = app.make_scanners(configuration, redact)
     async with app.make_client(settings.waldur, redact, read_only=True) as client:
         effort = Effort(settings.waldur.effort)
         user, findings = await check_token(settings.waldur, client, effort, redact)
@@ -60,11 +60,11 @@ async def examine(configuration: "Configuration", redact: "Redactor") -> list[Fi
             around = app.Surroundings(stop=asyncio.Event(), redact=redact, scan_waits=())
             findings += await check_placement(configuration, client, around, findings)
     else:
-        findings += await _backends_alone(configuration)
+        findings += await _backends_alone(configuration, redact)
     return [*findings, *check_host(settings), await check_service()]
 
 
-async def _backends_alone(configuration: "Configuration") -> list[Finding]:
+async def _backends_alone(configuration: "Configuration", redact: "Redactor") -> list[Finding]:
     """Without Waldur the scanners can still be asked."""
     from waldur_import_agent import app
     from waldur_import_agent.cli.checks.backend import PLACEMENT, check_scanner
@@ -72,7 +72,7 @@ async def _backends_alone(configuration: "Configuration") -> list[Finding]:
     why = "Waldur is not reached"
     findings = [skipped("token", why)]
     offerings = configuration.settings.offerings
-    for offering, scanner in zip(offerings, app.make_scanners(configuration), strict=True):
+    for offering, scanner in zip(offerings, app.make_scanners(configuration, redact), strict=True):
         names = ("offering", *NEED_A_CONNECTION, PLACEMENT)
         findings += of_offering(offering.uuid, (skipped(name, why) for name in names))
         findings += await check_scanner(offering, scanner)

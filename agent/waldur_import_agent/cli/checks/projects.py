@@ -50,9 +50,11 @@ async def _sources(settings: "Projects", side: "WaldurSide", offering: "Offering
 
 async def _overrides(path: "Path", *, ignore_case: bool) -> list[Finding]:
     """Whether the file can be read, and each bad line. Raises ConfigurationError."""
-    from waldur_import_agent.placement import read_overrides
+    from functools import partial
 
-    overrides = read_overrides(path, ignore_case=ignore_case)
+    from waldur_import_agent.placement import read_in_time, read_overrides
+
+    overrides = await read_in_time(path, "overrides file", partial(read_overrides, ignore_case=ignore_case))
     found = f"{path}: {len(overrides.lines)} lines name a project"
     return [
         passed("overrides file", found),

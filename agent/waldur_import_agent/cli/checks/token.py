@@ -31,7 +31,7 @@ async def check_token(
     from waldur_import_agent.waldur.auth import TokenSource, expiry
 
     try:
-        token = TokenSource(settings.token_file, settings.token, on_token=redact.add).read()
+        token = await TokenSource(settings.token_file, settings.token, on_token=redact.add).read()
     except AgentError as error:
         return None, [failed_with("token", error)]
     ends = expiry(token)
@@ -54,7 +54,10 @@ async def check_token(
         return user, [*findings, _idle(user)]
     left = ends - now()
     found = f"it ends on {ends:%Y-%m-%d %H:%M} UTC, in {left.days} days"
-    remedy = "Make a new personal access token and put it into the token's file; no restart is needed"
+    remedy = (
+        "Make a new personal access token and put it into the token's file; where systemd hands the token over "
+        "(LoadCredential), restart the service then"
+    )
     if left < WEEKEND:
         findings.append(failed("token's life", found, remedy))
     else:

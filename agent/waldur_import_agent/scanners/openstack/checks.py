@@ -6,7 +6,7 @@ from waldur_import_agent.scanners.base import BackendError, Check, CheckStatus
 from waldur_import_agent.scanners.openstack.cloud import Region
 from waldur_import_agent.scanners.openstack.failures import SERVICES
 from waldur_import_agent.scanners.openstack.identity import Directory, read_directory
-from waldur_import_agent.scanners.openstack.login import Cloud, logged_in
+from waldur_import_agent.scanners.openstack.login import Cloud, OnSecret, logged_in, silent
 from waldur_import_agent.scanners.openstack.quotas import read_quota, read_quotas
 from waldur_import_agent.scanners.openstack.selection import why_not_offered
 from waldur_import_agent.scanners.openstack.servers import read_servers
@@ -20,10 +20,12 @@ class PartialError(BackendError):
     """What was read is not all, and a scan would say so."""
 
 
-async def check_cloud(settings: OpenStackSettings, quotas: Sequence[QuotaService]) -> list[Check]:
+async def check_cloud(
+    settings: OpenStackSettings, quotas: Sequence[QuotaService], on_secret: OnSecret = silent
+) -> list[Check]:
     """A check for the login, one for Keystone, and one for each thing that the settings ask of each region."""
     try:
-        async with logged_in(settings) as cloud:
+        async with logged_in(settings, on_secret=on_secret) as cloud:
             regions = ", ".join(region.name for region in cloud.regions)
             login = Check("credential", CheckStatus.PASS, f"{cloud.access}; regions: {regions}")
             return [login, *await _check_services(cloud, settings, quotas)]

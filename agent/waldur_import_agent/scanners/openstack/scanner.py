@@ -1,7 +1,7 @@
 """The openstack scanner: what it reads, and what it says of it."""
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from types import TracebackType
 from typing import ClassVar, Self, get_args
 
@@ -11,7 +11,7 @@ from waldur_import_agent.scanners.openstack.assembly import RegionReading, assem
 from waldur_import_agent.scanners.openstack.checks import check_cloud
 from waldur_import_agent.scanners.openstack.cloud import Access, Region
 from waldur_import_agent.scanners.openstack.identity import read_directory, refuse_known
-from waldur_import_agent.scanners.openstack.login import logged_in
+from waldur_import_agent.scanners.openstack.login import OnSecret, logged_in, silent
 from waldur_import_agent.scanners.openstack.quotas import Quotas, read_quotas
 from waldur_import_agent.scanners.openstack.selection import why_not_offered
 from waldur_import_agent.scanners.openstack.servers import Servers, read_servers
@@ -35,6 +35,7 @@ class OpenStackScanner:
             raise TypeError(f"the openstack scanner needs OpenStackSettings, not {type(settings).__name__}")
         self._settings = settings
         self._quotas: tuple[QuotaService, ...] = get_args(QuotaService) if settings.quotas is None else settings.quotas
+        self._on_secret: OnSecret = silent
 
     def want_limits(self, names: Collection[str]) -> None:
         """Read from now on the quotas only of those services that these limits are of, unless the settings name any."""
@@ -43,6 +44,10 @@ class OpenStackScanner:
             self._quotas = tuple(
                 service for service in services if any(name.startswith(f"{service}.") for name in names)
             )
+
+    def tell_secrets(self, tell: Callable[[str], None]) -> None:
+        """Those of secret_file and clouds.yaml, and the token of each login."""
+        self._on_secret = tell
 
     async def __aenter__(self) -> Self:
         return self
@@ -54,7 +59,7 @@ class OpenStackScanner:
 
     async def check(self) -> Sequence[Check]:
         """What the credential may see, service by service, as far as the settings need it."""
-        return await check_cloud(self._settings, self._quotas_of_projects())
+        return await check_cloud(self._settings, self._quotas_of_projects(), self._on_secret)
 
     async def scan(self) -> Scan:
         """Read everything once. Raises BackendUnavailableError or BackendMisconfiguredError.
@@ -62,7 +67,7 @@ class OpenStackScanner:
         Incomplete, with a warning, where a cell of Nova did not answer or that cannot be told.
         """
         settings = self._settings
-        async with logged_in(settings) as cloud:
+        async with logged_in(settings, on_secret=self._on_secret) as cloud:
             directory = await read_directory(cloud, settings)
             offered = sorted(
                 project.id

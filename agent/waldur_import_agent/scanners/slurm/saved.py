@@ -10,6 +10,7 @@ import json
 import os
 import re
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -19,7 +20,7 @@ from waldur_import_agent import __version__
 from waldur_import_agent.scanners.base import BackendMisconfiguredError
 from waldur_import_agent.scanners.slurm.commands import FLAGS, Sacctmgr
 from waldur_import_agent.scanners.slurm.reads import CONFIG
-from waldur_import_agent.system import now
+from waldur_import_agent.system import now, read_in_thread, read_regular
 
 SUMMARY = "scan.json"
 ANSWERS = {
@@ -27,6 +28,8 @@ ANSWERS = {
     *("organizations.txt", "descriptions.txt", "qos.txt"),
 }
 """All that a scan may ask for: what of it an earlier save left does not stay."""
+ANSWER_MAX = 1 << 30
+"""Bytes of a file that are read, far beyond what sacctmgr may print (`output_limit`)."""
 SAVE_AGAIN = (
     "Save the answers again with these settings and this release of the agent (`waldur-import-agent scan --save`)"
 )
@@ -77,7 +80,7 @@ class SavedAnswers:
     async def answer(self, name: str, words: tuple[str, ...]) -> bytes:
         """The file's content. Raises BackendMisconfiguredError where it is not what was saved for these words."""
         file = self._directory / f"{name}.txt"
-        self._summary = self._summary or self._read_summary()
+        self._summary = self._summary or await self._read_summary()
         saved = self._summary.files.get(file.name)
         if saved is None:
             raise BackendMisconfiguredError(
@@ -88,7 +91,7 @@ class SavedAnswers:
             raise BackendMisconfiguredError(
                 f"the saved answer {file} is one to another command: {' '.join(saved.command)}", remedy=SAVE_AGAIN
             )
-        printed = _content(file)
+        printed = await _content(file)
         if len(printed) != saved.size:
             raise BackendMisconfiguredError(
                 f"the saved answer {file} has {len(printed)} bytes, and {saved.size} were saved", remedy=SAVE_AGAIN
@@ -99,20 +102,20 @@ class SavedAnswers:
             )
         return printed
 
-    def _read_summary(self) -> Summary:
+    async def _read_summary(self) -> Summary:
         file = self._directory / SUMMARY
         try:
-            return Summary.model_validate_json(_content(file))
+            return Summary.model_validate_json(await _content(file))
         except ValidationError as error:
             raise BackendMisconfiguredError(
                 f"the saved answer {file} is not what `scan --save` writes", remedy=SAVE_AGAIN
             ) from error
 
 
-def _content(file: Path) -> bytes:
+async def _content(file: Path) -> bytes:
     """Raises BackendMisconfiguredError."""
     try:
-        return file.read_bytes()
+        return await read_in_thread(file, partial(read_regular, file, ANSWER_MAX), seconds=None)
     except OSError as error:
         raise BackendMisconfiguredError(
             f"the saved answer {file} cannot be read: {error.strerror}", remedy=SAVE_AGAIN

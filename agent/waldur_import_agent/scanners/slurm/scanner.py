@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import ClassVar, Self
@@ -21,6 +22,10 @@ from waldur_import_agent.scanners.slurm.reading import ClusterReader, local_user
 from waldur_import_agent.scanners.slurm.rights import why_saved_partial
 from waldur_import_agent.scanners.slurm.saved import SavedAnswers, SavingAnswers
 from waldur_import_agent.scanners.slurm.settings import SlurmSettings
+from waldur_import_agent.system import read_in_thread, read_regular
+
+DUMP_MAX = 256 * 1024 * 1024
+"""Bytes of a dump that are read: an account needs some 200, a user of it as many."""
 
 
 class SlurmScanner:
@@ -102,7 +107,7 @@ class SlurmScanner:
     async def _read(self) -> Reading:
         settings = self._settings
         if settings.from_dump is not None:
-            return await asyncio.to_thread(self._dumped, settings.from_dump)
+            return await read_in_thread(settings.from_dump, partial(self._dumped, settings.from_dump), seconds=None)
         if settings.from_files is not None:
             return await self._saved(settings.from_files)
         if self._save_to is None:
@@ -127,7 +132,7 @@ class SlurmScanner:
 
     def _dumped(self, file: Path) -> Reading:
         try:
-            printed = file.read_bytes()
+            printed = read_regular(file, DUMP_MAX)
         except OSError as error:
             raise BackendMisconfiguredError(
                 f"the dump {file} cannot be read: {error.strerror}",

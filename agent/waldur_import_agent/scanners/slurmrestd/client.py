@@ -40,8 +40,10 @@ class Slurmrestd:
     All methods raise BackendUnavailableError or BackendMisconfiguredError.
     """
 
-    def __init__(self, settings: SlurmrestdSettings) -> None:
+    def __init__(self, settings: SlurmrestdSettings, on_token: Callable[[str], None] = lambda _: None) -> None:
+        """`on_token` is told each token that is read."""
         self._settings = settings
+        self._on_token = on_token
         self._token: Token | None = None
         self._http = httpx.AsyncClient(
             base_url=settings.url or "http://localhost",
@@ -66,8 +68,13 @@ class Slurmrestd:
     async def token(self) -> Token:
         """The token in use; it is read once for each connection, and again when it is refused."""
         if self._token is None:
-            self._token = await read_token(self._settings)
+            self._token = await self._read_token()
         return self._token
+
+    async def _read_token(self) -> Token:
+        token = await read_token(self._settings)
+        self._on_token(token.value)
+        return token
 
     async def user(self) -> str | None:
         """The user whose token it is, where the settings or the token say so."""
@@ -83,7 +90,7 @@ class Slurmrestd:
         try:
             return await self._asked(token, path, key, take)
         except TokenRefusedError as refused:
-            renewed = await read_token(self._settings)
+            renewed = await self._read_token()
             if renewed.value == token.value:
                 raise _not_accepted(refused, token) from None
         self._token = renewed

@@ -1,7 +1,7 @@
 """The slurmrestd scanner: the accounts of one cluster, without a program or a file of SLURM on the agent's host."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import ClassVar, Self
 
@@ -30,6 +30,11 @@ class SlurmrestdScanner:
             raise TypeError(f"the slurmrestd scanner needs SlurmrestdSettings, not {type(settings).__name__}")
         self._settings = settings
         self._version: ApiVersion | None = None
+        self._on_token: Callable[[str], None] = lambda _: None
+
+    def tell_secrets(self, tell: Callable[[str], None]) -> None:
+        """The tokens of SLURM, which come from a file or a program."""
+        self._on_token = tell
 
     async def __aenter__(self) -> Self:
         return self
@@ -44,7 +49,7 @@ class SlurmrestdScanner:
         settings = self._settings
         checks: list[Check] = []
         try:
-            rest = Slurmrestd(settings)
+            rest = Slurmrestd(settings, self._on_token)
         except BackendError as error:
             return [Check("slurmrestd", CheckStatus.FAIL, str(error.args[0]), error.remedy)]
         version: list[ApiVersion] = []
@@ -80,7 +85,7 @@ class SlurmrestdScanner:
 
         Raises too where what SLURM shows may not be all: the token's user is no Operator and does not see root.
         """
-        async with Slurmrestd(self._settings) as rest:
+        async with Slurmrestd(self._settings, self._on_token) as rest:
             reading = await self._read(rest)
         # about half a second for 10,000 accounts: in a thread, so that the loop goes on meanwhile
         return await asyncio.to_thread(assemble, reading, self._settings)

@@ -14,6 +14,8 @@ from waldur_import_agent.system import (
     ProcessNotStartedError,
     child_environment,
     now,
+    open_regular,
+    read_in_thread,
     run_process,
 )
 
@@ -74,7 +76,7 @@ async def read_token(settings: SlurmrestdSettings) -> Token:
     """The token as it is now. Raises BackendMisconfiguredError or BackendUnavailableError, never with what it read."""
     if settings.token_file is not None:
         source = f"scanner.token_file {settings.token_file}"
-        line = _first_line(settings.token_file, source)
+        line = await _first_line(settings.token_file, source)
     else:
         source = f"scanner.token_command {settings.token_command[0]}"
         line = await _printed(settings.token_command)
@@ -88,10 +90,17 @@ async def read_token(settings: SlurmrestdSettings) -> Token:
     return Token(value, source)
 
 
-def _first_line(file: Path, source: str) -> bytes:
-    try:
-        with file.open("rb") as opened:
+async def _first_line(file: Path, source: str) -> bytes:
+    def read() -> bytes:
+        with open_regular(file) as opened:
             return opened.readline(LONGEST_LINE)
+
+    try:
+        return await read_in_thread(file, read)
+    except TimeoutError as error:
+        raise BackendUnavailableError(
+            f"{source} cannot be read: {error.strerror}", remedy="Look at the file server that it is on"
+        ) from error
     except OSError as error:
         raise BackendMisconfiguredError(
             f"{source} cannot be read: {error.strerror or error}",

@@ -1,169 +1,22 @@
-"""What the agent asks of the operating system: the time, waiting, and child processes that cannot outlive a round."""
+"""Child processes: bounded in time and output, and gone with all that they started."""
 
 import asyncio
 import contextlib
-import contextvars
 import os
-import pwd
+import shutil
 import signal
-import stat
-import threading
-import unicodedata
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
 
-from waldur_import_agent.errors import AgentError, StoppedError
+from waldur_import_agent.errors import AgentError
+from waldur_import_agent.system.files import open_regular, read_in_thread
 
 KILL_WAIT = 5.0
 """Seconds to wait for a killed process group before it is left to the init process."""
 CHUNK = 1 << 16
 BEGINNING = 1000
 """Bytes of too long an output that are kept, to show what it was."""
-
-
-T = TypeVar("T")
-
-
-def now() -> datetime:
-    """The current time in UTC."""
-    return datetime.now(tz=UTC)
-
-
-def modified(path: Path) -> datetime:
-    """When a file was written last, in UTC. Raises OSError."""
-    return datetime.fromtimestamp(path.stat().st_mtime, tz=UTC)
-
-
-def owner_other_than_root(directory: Path) -> str | None:
-    """Where this process is root's and `directory` is another user's: that user, by name or as `#number`; else None."""
-    try:
-        owner = directory.stat().st_uid
-    except OSError:
-        return None
-    if os.geteuid() != 0 or owner == 0:
-        return None
-    try:
-        return pwd.getpwuid(owner).pw_name
-    except KeyError:
-        return f"#{owner}"
-
-
-def printable(text: str) -> str:
-    """`text` for a terminal: a control character (but the line end), or one that turns the writing, becomes a `�`."""
-    return "".join(
-        "�" if unicodedata.category(character) in {"Cc", "Cf", "Cs"} and character != "\n" else character
-        for character in text
-    )
-
-
-def write_file(path: Path, text: str) -> None:
-    """Write a text as UTF-8 in the place of `path`: a reader meets the old file or the new one, never a part.
-
-    A file that is there keeps its permissions, and its owner where that is allowed. Raises OSError.
-    """
-    path = path.resolve()
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with fresh.open("wb") as file:
-            with contextlib.suppress(FileNotFoundError):
-                there = path.stat()
-                os.fchmod(file.fileno(), stat.S_IMODE(there.st_mode))
-                with contextlib.suppress(PermissionError):
-                    os.fchown(file.fileno(), there.st_uid, there.st_gid)
-            file.write(text.encode(errors="backslashreplace"))
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(path)
-    finally:
-        fresh.unlink(missing_ok=True)
-
-
-async def wait_for_event(event: asyncio.Event, seconds: float) -> bool:
-    """Wait until `event` is set, `seconds` at the most; whether it was set."""
-    try:
-        async with asyncio.timeout(seconds):
-            await event.wait()
-    except TimeoutError:
-        return event.is_set()
-    return True
-
-
-def exit_after(seconds: float, code: int) -> None:
-    """End this process with `code` after so many seconds if it still runs then, whatever it waits for.
-
-    A thread that hangs in a system call cannot be cancelled, and the interpreter would wait for it without end. What is
-    in the journal is on disk at any time, so nothing is lost.
-    """
-    timer = threading.Timer(seconds, os._exit, (code,))
-    timer.daemon = True
-    timer.start()
-
-
-async def unless(event: asyncio.Event, work: Coroutine[Any, Any, T]) -> T:
-    """Do `work`, unless `event` is set before it ends: then it is cancelled and StoppedError is raised."""
-    task = asyncio.ensure_future(work)
-    waiter = asyncio.ensure_future(event.wait())
-    try:
-        await asyncio.wait({task, waiter}, return_when=asyncio.FIRST_COMPLETED)
-        if task.done():
-            return task.result()
-        raise StoppedError("the agent was told to stop")
-    finally:
-        for pending in (task, waiter):
-            if not pending.done():
-                pending.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await pending
-
-
-async def for_each(items: Iterable[T], work: Callable[[T], Awaitable[None]], *, in_flight: int) -> None:
-    """Do `work` on each item, `in_flight` at the same time. The first error cancels the rest and is raised."""
-    shared = iter(items)
-
-    async def worker() -> None:
-        for item in shared:
-            await work(item)
-
-    try:
-        async with asyncio.TaskGroup() as group:
-            for _ in range(in_flight):
-                group.create_task(worker())
-    except ExceptionGroup as errors:
-        raise errors.exceptions[0] from None
-
-
-async def in_daemon_thread(work: Callable[[], T]) -> T:
-    """Do blocking `work` in a thread of its own, whose end the interpreter's exit does not wait for.
-
-    asyncio.to_thread would hold the exit up until a server answers. A cancellation leaves the thread to end by itself;
-    what it then gives goes nowhere. Raises what `work` raises.
-    """
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[T] = loop.create_future()
-    context = contextvars.copy_context()
-
-    def settle(result: Callable[[], None]) -> None:
-        if not future.done():
-            result()
-
-    def run() -> None:
-        result: Callable[[], None]
-        try:
-            value = context.run(work)
-        except BaseException as error:  # noqa: BLE001 - whoever waits gets it
-            result = partial(future.set_exception, error)
-        else:
-            result = partial(future.set_result, value)
-        with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile: nobody waits
-            loop.call_soon_threadsafe(settle, result)
-
-    threading.Thread(target=run, name="in_daemon_thread", daemon=True).start()
-    return await future
-
 
 OWN_VARIABLES = "WALDUR_IMPORT_AGENT"
 """How the agent's own variables begin, in any case of letters; one of them may be the token."""
@@ -189,7 +42,7 @@ class ProcessNotStartedError(ProcessError):
 
 
 class ProcessTimedOutError(ProcessError):
-    """The program did not end in time and was killed with all that it had started."""
+    """The program did not end in time, and was killed with all that it had started, or it could not start in time."""
 
 
 class ProcessOutputError(ProcessError):
@@ -263,6 +116,7 @@ async def run_process(
 
 async def _start(argv: Sequence[str], environment: Mapping[str, str], *, has_input: bool) -> asyncio.subprocess.Process:
     """Start the program; a cancellation waits until it can be killed with all that it has started."""
+    await _look_at(argv[0])
     starting = asyncio.ensure_future(
         asyncio.create_subprocess_exec(
             *argv,
@@ -284,6 +138,25 @@ async def _start(argv: Sequence[str], environment: Mapping[str, str], *, has_inp
     except OSError as error:
         reason = error.strerror or str(error)
         raise ProcessNotStartedError(f"{argv[0]} could not be started: {reason}") from error
+
+
+async def _look_at(program: str) -> None:
+    """Read the beginning of the program: where its file server hangs, the start itself would hold the loop up.
+
+    What else may be wrong with it, the start says. Raises ProcessTimedOutError.
+    """
+
+    def read() -> None:
+        with contextlib.suppress(OSError):
+            found = shutil.which(program)
+            if found is not None:
+                with open_regular(Path(found)) as file:
+                    file.read(BEGINNING)
+
+    try:
+        await read_in_thread(Path(program), read)
+    except TimeoutError as error:
+        raise ProcessTimedOutError(f"{program} could not be started: {error.strerror}") from error
 
 
 class _TooMuchError(Exception):
