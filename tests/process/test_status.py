@@ -77,6 +77,18 @@ async def test_status_without_an_agent(station: Station) -> None:
     assert ended.err.startswith("waldur-import-agent: not healthy:")
 
 
+async def test_status_that_cannot_be_written(station: Station) -> None:
+    """By hand nobody makes its directory: the request is answered all the same, and one line says what to do."""
+    (station.directory / "file").write_text("")
+    station.configure(runtime_dir=str(station.directory / "file" / "run"))
+    request = station.ask()
+    ended = await station.run("--log-format", "logfmt", "run", "--once")
+    assert (ended.code, request.state) == (ExitCode.OK, "Done")
+    warnings = [line for line in ended.err.splitlines() if "status.json cannot be written" in line]
+    assert len(warnings) == 1
+    assert f"install -d -o USER {station.directory / 'file' / 'run'}" in warnings[0]
+
+
 def cpu_seconds(command: list[str], directory: Path) -> float:
     """The time on a processor that some starts of a command take together; the least of three tries."""
     tries = []

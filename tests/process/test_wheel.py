@@ -112,4 +112,4 @@ def test_demo_without_the_sandbox_extra_says_what_to_install(bare: Path) -> None
     code += "from waldur_import_agent.cli import main; sys.exit(main(['demo']))"
     done = subprocess.run([bare / "python", "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 78
-    assert "pip install 'waldur-import-agent[sandbox]'" in done.stderr
+    assert f"{bare / 'python'} -m pip install 'waldur-import-agent[sandbox]'" in done.stderr

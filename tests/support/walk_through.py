@@ -36,7 +36,7 @@ CONFIG = """\
 waldur:
   url: {url}
   token_file: token
-  creates_in_flight: 1
+  max_in_flight: 1
 state_dir: state
 lock_dir: lock
 runtime_dir: runtime

@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,6 +22,8 @@ from waldur_import_agent.settings.problems import (
     unknown_key,
 )
 from waldur_import_agent.settings.shape import known_keys, paths
+from waldur_import_agent.settings.short_secrets import TEXT, short_secrets, short_values
+from waldur_import_agent.system import why_unreadable
 
 M = TypeVar("M", bound=BaseModel)
 ScannerModel = Callable[[str], type[BaseModel]]
@@ -71,7 +73,8 @@ def load_configuration(
     settings = loading.validate(Settings, data)  # last: it copies the scanner blocks, whose paths are resolved now
     loading.raise_problems()
     assert settings is not None  # noqa: S101 - for the type checker: there would be a problem
-    return Configuration(settings, tuple(filter(None, scanners)), tuple(loading.warnings(settings)))
+    good = tuple(filter(None, scanners))
+    return Configuration(settings, good, (*loading.warnings(settings), *loading.short_secrets(settings, good)))
 
 
 def load_scanner(path: Path, scanner_model: ScannerModel) -> tuple[str, dict[str, Any]] | None:
@@ -172,6 +175,15 @@ class _Loading:
                 place = self.place(("offerings", position, "projects", "holding_project"))
                 yield str(Problem(place.source, place.line, place.column, place.key, HOLDING_WARNING))
 
+    def short_secrets(self, settings: Settings, scanners: Sequence[BaseModel]) -> Iterator[str]:
+        """Each secret that no redaction can take out of texts."""
+        places: list[Location] = [("waldur", *inner) for inner in short_secrets(settings.waldur)]
+        for position, scanner in enumerate(scanners):
+            places += [("offerings", position, "scanner", *inner) for inner in short_values(scanner)]
+        for location in places:
+            place = self.place(location)
+            yield str(Problem(place.source, place.line, place.column, place.key, TEXT))
+
 
 def _read(path: Path) -> Document:
     """The file as a document that holds a mapping. Raises ConfigurationError where there is nothing to go on with."""
@@ -183,7 +195,7 @@ def _read(path: Path) -> Document:
             remedy=f"`waldur-import-agent config init {path}` writes one to start with",
         ) from error
     except OSError as error:
-        raise ConfigurationError(f"{path}: this file cannot be read: {error.strerror}") from error
+        raise ConfigurationError(f"{path}: this file cannot be read: {why_unreadable(error)}") from error
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         raise ConfigurationError(f"{path}:{line}:1: this is not UTF-8 text") from error
@@ -254,6 +266,6 @@ def _unreadable(file: Path, here: Path) -> str:
     except FileNotFoundError:
         return f"there is no such file in {here}" if file.parent == here else "there is no such file"
     except OSError as error:
-        return f"this file cannot be read: {error.strerror}"
+        return f"this file cannot be read: {why_unreadable(error)}"
     except ValueError:
         return "this is no file name"
