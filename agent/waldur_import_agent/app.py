@@ -23,7 +23,7 @@ from waldur_import_agent.fulfilment.claims import Claims
 from waldur_import_agent.fulfilment.survey import SCAN_WAITS, Progress, Sibling, Sleep, no_progress
 from waldur_import_agent.fulfilment.waldur_side import WaldurSide
 from waldur_import_agent.health.health import Health
-from waldur_import_agent.health.observer import Observer
+from waldur_import_agent.health.observer import Ended, Observer
 from waldur_import_agent.journal import Journal
 from waldur_import_agent.lock import offering_lock
 from waldur_import_agent.log import bind, get_logger
@@ -35,6 +35,7 @@ from waldur_import_agent.settings.models import Waldur
 from waldur_import_agent.system import owner_other_than_root, wait_for_event
 from waldur_import_agent.waldur.client import WaldurClient
 from waldur_import_agent.waldur.effort import Effort
+from waldur_import_agent.waldur.in_flight import InFlight
 from waldur_import_agent.waldur.transport import OnExchange
 
 FILTERS = {"accounts", "kinds", "quotas", "select"}
@@ -55,6 +56,11 @@ class Surroundings:
     def observer(self, position: int) -> Observer:
         """Who is told of the offering at this position of the configuration."""
         return Observer() if self.health is None else self.health.observers[position]
+
+    def load(self, limit: int, waiting: int, pause: float | None) -> None:
+        """What the requests in flight to Waldur tell of themselves."""
+        if self.health is not None:
+            self.health.load(limit, waiting, pause)
 
 
 def load(path: Path) -> Configuration:
@@ -106,13 +112,19 @@ def make_client(
     return WaldurClient.from_settings(settings, read_only=read_only, on_token=redact.add, on_exchange=on_exchange)
 
 
+def make_effort(settings: Waldur, around: Surroundings) -> Effort:
+    """How hard to try, for all offerings together: they share the requests in flight."""
+    in_flight = InFlight(settings.max_in_flight, around.load)
+    return Effort(settings.effort, stop=around.stop, in_flight=in_flight)
+
+
 @asynccontextmanager
 async def open_surveyors(
-    configuration: Configuration, client: WaldurClient, around: Surroundings
+    configuration: Configuration, client: WaldurClient, around: Surroundings, effort: Effort | None = None
 ) -> AsyncIterator[list[Surveyor]]:
     """A surveyor for each offering, its scanner entered."""
     settings = configuration.settings
-    effort = Effort(settings.waldur.effort, stop=around.stop)
+    effort = effort or make_effort(settings.waldur, around)
     async with AsyncExitStack() as stack:
         yield [
             Surveyor(
@@ -163,11 +175,13 @@ async def open_answerers(configuration: Configuration, around: Surroundings) -> 
         for offering in settings.offerings:
             stack.enter_context(offering_lock(settings.lock_dir, settings.waldur.url, offering.uuid))
         journal = stack.enter_context(Journal.open(settings.state_dir))
+        if around.health is not None:
+            _remember_last_rounds(around.health, journal)
         told = None if around.health is None else around.health.exchanged
         client = make_client(settings.waldur, around.redact, read_only=False, on_exchange=told)
         await stack.enter_async_context(client)
-        surveyors = await stack.enter_async_context(open_surveyors(configuration, client, around))
-        effort = Effort(settings.waldur.effort, stop=around.stop)
+        effort = make_effort(settings.waldur, around)
+        surveyors = await stack.enter_async_context(open_surveyors(configuration, client, around, effort))
         identity = Identity(settings.instance, socket.gethostname(), __version__)
         yield [
             Answerer(
@@ -177,11 +191,30 @@ async def open_answerers(configuration: Configuration, around: Surroundings) -> 
                 identity=identity,
                 redact=around.redact,
                 stop=around.stop,
-                creates_in_flight=settings.waldur.creates_in_flight,
+                creates_in_flight=settings.waldur.max_in_flight,
                 observer=around.observer(position),
             )
             for position, surveyor in enumerate(surveyors)
         ]
+
+
+def _remember_last_rounds(health: Health, journal: Journal) -> None:
+    """Let `status` tell of the last round also after a restart, and where each run is a process of its own."""
+    for offering in health.monitor.offerings:
+        # a row that cannot be understood is no reason not to start
+        with contextlib.suppress(ValueError, TypeError):
+            for last in journal.rounds(offering.watched.uuid)[:1]:
+                offering.remember(
+                    Ended(
+                        outcome=last.outcome,
+                        started=last.started,
+                        finished=last.finished,
+                        run=last.run,
+                        message=last.message,
+                        requests=last.requests,
+                        counts=last.counts,
+                    )
+                )
 
 
 def _both(one: Progress, other: Progress) -> Progress:

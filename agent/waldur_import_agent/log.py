@@ -9,10 +9,12 @@ from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TextIO
 
-import structlog
-
+from waldur_import_agent.imports import without
 from waldur_import_agent.redactor import Redactor
 from waldur_import_agent.system import printable
+
+with without("rich"):  # for its tracebacks, which show local variables: the token is one
+    import structlog
 
 QUIET_LIBRARIES = (
     *("httpx", "httpcore", "apscheduler", "asyncio", "uvicorn"),

@@ -21,7 +21,7 @@ from waldur_import_agent.system import wait_for_event
 BACKOFF_MAX = 300.0
 """Seconds between two looks at a Waldur that does not answer, at the most."""
 JITTER_PART = 0.1
-"""Part of the poll interval by which a poll may come early or late, so that agents do not march in step."""
+"""Part of the poll interval by which a poll may come early, so that agents do not march in step; none comes late."""
 LAST_RESORT = 10.0
 """Seconds after the end of the grace time, or after the second signal: whatever still runs then is ended from outside.
 
@@ -60,8 +60,9 @@ class Loop:
         scheduler.add_job(
             tick,
             "interval",
-            seconds=self._interval,
-            jitter=self._interval * JITTER_PART,
+            # APScheduler's jitter goes both ways
+            seconds=self._interval * (1 - JITTER_PART / 2),
+            jitter=self._interval * JITTER_PART / 2,
             coalesce=True,
             max_instances=1,
             misfire_grace_time=None,

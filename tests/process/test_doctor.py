@@ -62,7 +62,7 @@ async def test_all_is_well(station: Station) -> None:
     assert "an API token" in findings["token"][0]["found"]
     assert "what the token sees: 1" in [finding["found"] for finding in findings["projects"]]
     assert statuses(findings, "last round") == ["SKIP"]
-    assert statuses(findings, "agent") == ["WARN"]
+    assert statuses(findings, "agent") == ["SKIP"]
     assert {entry.method for entry in station.sandbox.log} == {"GET"}
     assert not (station.directory / "state").exists()
     assert not (station.directory / "lock").exists()
@@ -295,7 +295,7 @@ async def test_personal_access_token_that_has_ended(station: Station) -> None:
 
 
 async def test_permission(station: Station) -> None:
-    """By the roles: a known one passes, an own one is doubtful, staff is too much, none fails."""
+    """By what the roles let do: Waldur's own pass, staff is too much, none fails."""
     sandbox = station.sandbox
     sandbox.revoke(sandbox.agent, station.offering)
     sandbox.grant(sandbox.agent, station.offering.customer)
@@ -307,13 +307,40 @@ async def test_permission(station: Station) -> None:
     ended, findings = await doctor(station)
     assert ended.code == ExitCode.FAILED
     assert statuses(findings, "permission") == ["FAIL"]
-    sandbox.grant(sandbox.agent, station.offering, "OFFERING.OF_OUR_OWN")
-    _, findings = await doctor(station)
-    assert statuses(findings, "permission") == ["WARN"]
     sandbox.agent.staff = True
     _, findings = await doctor(station)
     assert statuses(findings, "permission") == ["WARN"]
     assert "staff" in findings["token"][0]["found"]
+
+
+async def test_permission_by_a_role_of_the_site(station: Station) -> None:
+    """Waldur is asked what the role lets do; it is doubtful only where Waldur does not show the role."""
+    sandbox, role = station.sandbox, "OFFERING.OF_OUR_OWN"
+    sandbox.agent.support = True
+    for permissions, status in (({NEEDED}, "PASS"), ({"OFFERING.UPDATE"}, "FAIL"), (None, "WARN")):
+        sandbox.revoke(sandbox.agent, station.offering)
+        sandbox.roles.pop(role, None)
+        if permissions is not None:
+            sandbox.define_role(role, *permissions)
+        sandbox.grant(sandbox.agent, station.offering, role)
+        _, findings = await doctor(station)
+        assert statuses(findings, "permission") == [status], findings["permission"]
+        assert role in findings["permission"][0]["found"]
+
+
+async def test_permission_that_a_site_took_from_the_usual_role(station: Station) -> None:
+    """The name alone proves nothing where Waldur tells more; where it does not, the name must do."""
+    sandbox = station.sandbox
+    sandbox.agent.support = True
+    sandbox.revoke(sandbox.agent, station.offering)
+    sandbox.define_role("OFFERING.MANAGER", "OFFERING.UPDATE")
+    sandbox.grant(sandbox.agent, station.offering)
+    ended, findings = await doctor(station)
+    assert ended.code == ExitCode.FAILED
+    assert "let staff add it to the role" in findings["permission"][0]["remedy"]
+    sandbox.faults.append(Fault(requests_to("GET", "/roles/"), answer=Answer(404), times=None))
+    _, findings = await doctor(station)
+    assert statuses(findings, "permission") == ["PASS"]
 
 
 async def test_offering_that_is_not_seen(station: Station) -> None:
@@ -404,6 +431,16 @@ async def test_running_agent(station: Station) -> None:
     assert statuses(findings, "last round") == ["PASS"]
 
 
+async def test_agent_that_ran_and_does_not(station: Station) -> None:
+    """It left a journal and no status: somebody should look. Before its first start that is as it should be."""
+    station.ask()
+    await station.run("run", "--once")
+    (station.directory / "runtime" / "status.json").unlink()
+    _, findings = await doctor(station)
+    assert statuses(findings, "agent") == ["WARN"]
+    assert "systemctl status" in findings["agent"][0]["remedy"]
+
+
 async def test_directories_that_cannot_be_used(station: Station) -> None:
     """Files in their place, another user's directory for root, a journal that is none: each fails with its remedy."""
     (station.directory / "file").write_text("")
@@ -413,7 +450,8 @@ async def test_directories_that_cannot_be_used(station: Station) -> None:
     assert statuses(findings, "state directory") == ["FAIL"]
     assert statuses(findings, "lock directory") == ["FAIL"]
     assert statuses(findings, "lock") == ["FAIL"]
-    assert "install -d" in findings["state directory"][0]["remedy"]
+    assert "install -d -o USER" in findings["state directory"][0]["remedy"]
+    assert "install -d -m 1777" in findings["lock directory"][0]["remedy"]
     state = station.directory / "theirs"
     state.mkdir()
     (state / "journal.sqlite3").write_text("no database, and long enough to be looked at as one " * 3)

@@ -82,6 +82,15 @@ async def test_directory_of_another_user(open_station: Station) -> None:
     assert f"(uid {NOBODY if ROOT else os.geteuid()})" in ended.err
 
 
+@pytest.mark.parametrize("name", ["token", "config.yaml"])
+async def test_file_that_the_agents_user_may_not_read(open_station: Station, name: str) -> None:
+    """Root wrote it for itself: as whom the agent runs is told, and the line that gives that user the right."""
+    (open_station.directory / name).chmod(0)
+    ended = await refused(open_station)
+    assert "cannot be read: Permission denied for the user " in ended.err
+    assert "chgrp GROUP FILE && chmod 640 FILE" in ended.err
+
+
 async def test_read_only_directory_with_a_good_journal(open_station: Station) -> None:
     """A journal that can only be read is found out before anything is claimed with it."""
     Journal.open(state(open_station)).close()

@@ -123,6 +123,7 @@ def run_init(args: argparse.Namespace) -> ExitCode:
         return _move_in(args.from_site_agent, path)
     _write_new(path, _example(args.scanner), MODE)
     print(f"wrote {path}: put the address of Waldur, the token's file and the offerings into it")
+    _tell_root(path)
     print(f"next: waldur-import-agent config check {shlex.quote(str(path))}")
     return ExitCode.OK
 
@@ -147,25 +148,37 @@ def _move_in(source: Path, path: Path) -> ExitCode:
         moved.settings, sort_keys=False, allow_unicode=True
     )
     token = path.with_name(TOKEN_FILE)
-    if moved.token is not None:
-        _write_new(token, f"{moved.token}\n", TOKEN_MODE)
-    _write_new(path, text, MODE)
+    files = {path: (text, MODE)} | ({token: (f"{moved.token}\n", TOKEN_MODE)} if moved.token is not None else {})
+    for file in files:
+        _refuse_existing(file)  # before the first is written: else a second try would find that one
+    for file, (content, mode) in files.items():
+        _write_new(file, content, mode)
     for note in moved.notes:
         output.say(f"note: {note}")
     where = f"and {token} with the token" if moved.token is not None else f"; put a token into {token}"
     print(output.plain(f"wrote {path} {where}"))
+    _tell_root(*files)
     print(output.plain(f"next: waldur-import-agent config check {shlex.quote(str(path))}"))
     return ExitCode.OK
 
 
+def _tell_root(*files: Path) -> None:
+    """Say how root makes the files readable for the agent's user: what root wrote, that user cannot read."""
+    if os.geteuid() == 0:
+        names = " ".join(shlex.quote(str(file)) for file in files)
+        print(output.plain(f"for the agent's user: chgrp waldur-import-agent {names} && chmod 640 {names}"))
+
+
+def _refuse_existing(path: Path) -> None:
+    if os.path.lexists(path):
+        raise AgentError(f"{path} is there already and was left as it is", remedy="Move it away, or name another file")
+
+
 def _write_new(path: Path, text: str, mode: int) -> None:
     """Write a file that was not there. Raises AgentError."""
+    _refuse_existing(path)
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    except FileExistsError as error:
-        raise AgentError(
-            f"{path} is there already and was left as it is", remedy="Move it away, or name another file"
-        ) from error
     except OSError as error:
         raise AgentError(
             f"{path} cannot be written: {error.strerror}", remedy="Make its directory, or name another file"

@@ -4,6 +4,7 @@ import argparse
 import importlib.util
 
 from waldur_import_agent.errors import ConfigurationError, ExitCode
+from waldur_import_agent.system import how_to_install
 
 MAX_PORT = 65535
 HELP = """\
@@ -46,7 +47,7 @@ def require_extra() -> None:
     if missing:
         raise ConfigurationError(
             f"the sandbox needs {' and '.join(missing)}",
-            remedy="Install it with: pip install 'waldur-import-agent[sandbox]'",
+            remedy=how_to_install("sandbox"),
         )
 
 

@@ -152,9 +152,11 @@ class Monitor:
         except OSError as error:
             if self._writable:
                 get_logger().warning(
-                    "status.json cannot be written: `status` will not work. See runtime_dir in the configuration",
+                    "status.json cannot be written: requests are answered all the same, but `status` cannot tell of it",
                     directory=str(self._directory),
                     reason=error.strerror,
+                    remedy="systemd makes this directory for the service; for an agent started by hand: "
+                    f"install -d -o USER {self._directory}, or another runtime_dir",
                 )
             self._writable = False
         else:

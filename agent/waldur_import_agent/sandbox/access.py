@@ -1,7 +1,7 @@
 """Who is asking, and what they may see and do.
 
 The permission is OFFERING.MANAGE_BACKEND_RESOURCES; by default these roles have it: OFFERING.MANAGER in the offering,
-CUSTOMER.OWNER and CUSTOMER.MANAGER in its provider.
+CUSTOMER.OWNER and CUSTOMER.MANAGER in its provider. `State.define_role` makes others.
 """
 
 import re
@@ -9,10 +9,9 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from waldur_import_agent.sandbox.answers import unauthenticated
-from waldur_import_agent.sandbox.objects import Customer, Offering, Project, User
+from waldur_import_agent.sandbox.objects import MANAGE, Customer, Offering, Project, User
 
 PERSONAL_ACCESS_TOKEN = re.compile(r"w_(?P<expiry>\d+)_\S+")
-MANAGING_ROLES = frozenset({"OFFERING.MANAGER", "CUSTOMER.OWNER", "CUSTOMER.MANAGER"})
 
 
 def authenticate(users: Iterable[User], authorization: str | None, now: datetime) -> User:
@@ -53,7 +52,7 @@ def sees_all(user: User) -> bool:
 def manages(user: User, offering: Offering) -> bool:
     """Whether a user may answer the requests of an offering and report its backend resources."""
     return user.staff or any(
-        role.name in MANAGING_ROLES and (role.scope is offering or role.scope is offering.customer)
+        MANAGE in role.permissions and (role.scope is offering or role.scope is offering.customer)
         for role in user.roles
     )
 

@@ -127,6 +127,7 @@ def _routes(state: State) -> list[Route]:
         route("marketplace-service-providers/{uuid}/projects", READ, GET=marketplace.list_projects_of_provider),
         route("marketplace-site-agent-identities", LIST_AND_CREATE, GET=marketplace.list_site_agents),
         route("personal-access-tokens", LIST_AND_CREATE, GET=marketplace.list_personal_access_tokens),
+        route("roles/{uuid}", DETAIL, GET=marketplace.retrieve_role),
         route("users/me", READ, GET=marketplace.retrieve_me),
         route("version", "OPTIONS, GET", GET=marketplace.retrieve_version),
         Route("/api/configuration/", marketplace.retrieve_configuration),

@@ -21,7 +21,7 @@ from waldur_import_agent.sandbox.answers import CrashError, forbidden, not_found
 from waldur_import_agent.sandbox.body import Fields, decoded, storable
 from waldur_import_agent.sandbox.endpoint import Call
 from waldur_import_agent.sandbox.listing import chosen, page_response
-from waldur_import_agent.sandbox.objects import Customer, Offering, Project, Resource, ResourceState
+from waldur_import_agent.sandbox.objects import Customer, Offering, Project, Resource, ResourceState, role_uuid
 
 VERSION = "7.6.8"
 
@@ -159,6 +159,14 @@ async def list_personal_access_tokens(call: Call) -> Response:
     """The caller's own."""
     rows = [call.user] if PERSONAL_ACCESS_TOKEN.fullmatch(call.user.token) else []
     return page_response(call.http.url, rows, call.rows.personal_access_token)
+
+
+async def retrieve_role(call: Call) -> Response:
+    """A kind of role and what it lets do: everybody may read it."""
+    for name, permissions in call.state.roles.items():
+        if role_uuid(name) == call.uuid:
+            return JSONResponse({"uuid": role_uuid(name), "name": name, "permissions": sorted(permissions)})
+    raise not_found("Role")
 
 
 async def retrieve_version(call: Call) -> Response:

@@ -127,6 +127,10 @@ class Resource:
 Scope: TypeAlias = Offering | Customer | Project
 
 
+MANAGE = "OFFERING.MANAGE_BACKEND_RESOURCES"
+"""The permission to answer an offering's requests and to report its backend resources."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Role:
     """A role that a user has in an offering, a customer or a project."""
@@ -134,11 +138,17 @@ class Role:
     name: str
     scope: Scope
     created: datetime
+    permissions: frozenset[str] = frozenset()
 
     @property
     def uuid(self) -> str:
         """The UUID of the kind of role: the same for all who have it."""
-        return uuid5(NAMESPACE_URL, self.name).hex
+        return role_uuid(self.name)
+
+
+def role_uuid(name: str) -> str:
+    """The UUID of the kind of role with this name."""
+    return uuid5(NAMESPACE_URL, name).hex
 
 
 @dataclass(slots=True, eq=False)

@@ -6,10 +6,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
-from waldur_import_agent.sandbox.objects import Customer, Offering, Project, Role, Scope, User
+from waldur_import_agent.sandbox.objects import MANAGE, Customer, Offering, Project, Role, Scope, User
 
 TICK = timedelta(microseconds=1)
 SLUG_LENGTH = 8
+MANAGING_ROLES = ("OFFERING.MANAGER", "CUSTOMER.OWNER", "CUSTOMER.MANAGER")
+"""Waldur's own roles that let manage backend resources."""
 
 
 def hex_uuid(value: str | None) -> str:
@@ -31,6 +33,7 @@ class People:
         self._slugs: Counter[str] = Counter()
         self.users: list[User] = []
         self.customers: dict[str, Customer] = {}
+        self.roles: dict[str, frozenset[str]] = {name: frozenset({MANAGE}) for name in MANAGING_ROLES}
 
     def now(self) -> datetime:
         """The time by the clock, in UTC."""
@@ -68,9 +71,13 @@ class People:
             user = self._user_of_token(user)
         if role is None:
             role = {Offering: "OFFERING.MANAGER", Customer: "CUSTOMER.OWNER", Project: "PROJECT.MEMBER"}[type(scope)]
-        granted = Role(role, scope, self.tick())
+        granted = Role(role, scope, self.tick(), self.roles.get(role, frozenset()))
         user.roles.append(granted)
         return granted
+
+    def define_role(self, name: str, *permissions: str) -> None:
+        """Make a kind of role with these permissions, or change what one lets do that is granted from now on."""
+        self.roles[name] = frozenset(permissions)
 
     def revoke(self, user: User | str, scope: Scope) -> None:
         """Take all roles of a user (or the owner of that token) in one scope away."""

@@ -23,6 +23,7 @@ from waldur_import_agent.settings.problems import (
 )
 from waldur_import_agent.settings.shape import known_keys, paths
 from waldur_import_agent.settings.short_secrets import TEXT, short_secrets, short_values
+from waldur_import_agent.system import why_unreadable
 
 M = TypeVar("M", bound=BaseModel)
 ScannerModel = Callable[[str], type[BaseModel]]
@@ -194,7 +195,7 @@ def _read(path: Path) -> Document:
             remedy=f"`waldur-import-agent config init {path}` writes one to start with",
         ) from error
     except OSError as error:
-        raise ConfigurationError(f"{path}: this file cannot be read: {error.strerror}") from error
+        raise ConfigurationError(f"{path}: this file cannot be read: {why_unreadable(error)}") from error
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         raise ConfigurationError(f"{path}:{line}:1: this is not UTF-8 text") from error
@@ -265,6 +266,6 @@ def _unreadable(file: Path, here: Path) -> str:
     except FileNotFoundError:
         return f"there is no such file in {here}" if file.parent == here else "there is no such file"
     except OSError as error:
-        return f"this file cannot be read: {error.strerror}"
+        return f"this file cannot be read: {why_unreadable(error)}"
     except ValueError:
         return "this is no file name"

@@ -125,7 +125,13 @@ class Waldur(Model):
     connect_timeout: Duration = Field(default=10.0, description="how long to wait for a connection")
     read_timeout: Duration = Field(default=10.0, description="how long to wait for an answer, or its next part")
     page_size: int = Field(default=300, ge=1, le=300, description="rows per page of a list; Waldur's maximum is 300")
-    creates_in_flight: int = Field(default=8, ge=1, le=64, description="how many records are created at the same time")
+    max_in_flight: int = Field(
+        default=8,
+        ge=1,
+        le=64,
+        description="how many requests may be under way at the same time, for all offerings together; after an answer "
+        "429 or 503 half as many, and one more for each 50 answers",
+    )
     effort: Effort = Field(default=Effort(), description="retries per kind of call")
 
     @model_validator(mode="after")

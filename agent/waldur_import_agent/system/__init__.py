@@ -6,6 +6,7 @@ from waldur_import_agent.system.files import (
     owner_other_than_root,
     read_in_thread,
     read_regular,
+    why_unreadable,
     write_file,
 )
 from waldur_import_agent.system.processes import (
@@ -19,7 +20,7 @@ from waldur_import_agent.system.processes import (
     run_process,
 )
 from waldur_import_agent.system.tasks import exit_after, for_each, in_daemon_thread, now, unless, wait_for_event
-from waldur_import_agent.system.terminal import printable
+from waldur_import_agent.system.terminal import how_to_install, printable
 
 __all__ = [
     "OWN_VARIABLES",
@@ -31,6 +32,7 @@ __all__ = [
     "child_environment",
     "exit_after",
     "for_each",
+    "how_to_install",
     "in_daemon_thread",
     "modified",
     "now",
@@ -42,5 +44,6 @@ __all__ = [
     "run_process",
     "unless",
     "wait_for_event",
+    "why_unreadable",
     "write_file",
 ]

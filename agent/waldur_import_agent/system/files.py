@@ -27,6 +27,18 @@ def modified(path: Path) -> datetime:
     return datetime.fromtimestamp(path.stat().st_mtime, tz=UTC)
 
 
+def why_unreadable(error: OSError) -> str:
+    """Why a file cannot be read; where it is forbidden, to whom, and what gives this user the right."""
+    reason = error.strerror or str(error)
+    if not isinstance(error, PermissionError):
+        return reason
+    try:
+        user = pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:  # a container's number that has no name
+        user = str(os.geteuid())
+    return f"{reason} for the user {user}; give it to a group of this user: chgrp GROUP FILE && chmod 640 FILE"
+
+
 def owner_other_than_root(directory: Path) -> str | None:
     """Where this process is root's and `directory` is another user's: that user, by name or as `#number`; else None."""
     try:

@@ -1,6 +1,12 @@
-"""Texts of others on a terminal."""
+"""Texts for a person: those of others on a terminal, and commands to type."""
 
+import sys
 import unicodedata
+
+
+def how_to_install(extra: str) -> str:
+    """The command that adds an extra's packages to those that this agent runs with; it finds the agent there."""
+    return f"Install what it needs: {sys.executable} -m pip install 'waldur-import-agent[{extra}]'"
 
 
 def printable(text: str) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from waldur_import_agent.errors import ConfigurationError
-from waldur_import_agent.system import read_in_thread
+from waldur_import_agent.system import read_in_thread, why_unreadable
 
 PERSONAL_ACCESS_TOKEN = re.compile(r"w_([0-9]+)_")
 """How a personal access token begins: w_<expiry as Unix time>_<random>."""
@@ -82,7 +82,7 @@ class TokenSource:
         try:
             return await read_in_thread(self._file, partial(self._first_line, self._file))
         except OSError as error:
-            raise ConfigurationError(f"{self._place} cannot be read: {error.strerror or error}") from error
+            raise ConfigurationError(f"{self._place} cannot be read: {why_unreadable(error)}") from error
 
     def _first_line(self, file: Path) -> str:
         # `--token-file <(...)` gives its token once: after that nobody writes, and no signal would end the wait

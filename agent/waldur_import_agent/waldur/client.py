@@ -26,6 +26,7 @@ from waldur_import_agent.waldur.models import (
     ProviderOffering,
     ProviderResource,
     ResourceDetails,
+    Role,
     ServiceProvider,
     SiteAgentIdentity,
     User,
@@ -297,6 +298,13 @@ class WaldurClient:
     async def me(self) -> User:
         """Whose the token is. The fields are named, since the whole answer holds the token."""
         return await self._one(User, "GET", "/users/me/", {"field": list(User.model_fields)})
+
+    async def retrieve_role(self, uuid: str) -> Role:
+        """What a role lets do: everybody may read roles, but for those that another organization made for itself (404).
+
+        Source: RoleViewSet of waldur_core/permissions/views.py.
+        """
+        return await self._one(Role, "GET", f"/roles/{_hex(uuid)}/")
 
     async def list_personal_access_tokens(self) -> Page[PersonalAccessToken]:
         """The caller's own personal access tokens. Releases before 2026 have none and answer 404."""

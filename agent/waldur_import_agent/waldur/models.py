@@ -181,10 +181,18 @@ class Permission(Wire):
     """A role that a user has, and where."""
 
     role_name: Text = ""
+    role_uuid: OptionalUuid = None
     scope_type: Text = ""
     scope_uuid: OptionalUuid = None
     scope_name: Text = ""
     customer_uuid: OptionalUuid = None
+
+
+class Role(Wire):
+    """A kind of role, Waldur's own or one that a site made; `permissions` are the names of what it lets do."""
+
+    name: Text = ""
+    permissions: Annotated[tuple[str, ...], BeforeValidator(_nothing_for_null)] = ()
 
 
 class User(Wire):

@@ -16,9 +16,14 @@ import pytest
 from live.install.host import Host
 from live.install.page import ROOT, commands
 
-PACKAGES = {"pipx": "pipx", "useradd": "passwd", "unshare": "util-linux", "ip": "iproute2"}
+PACKAGES = {
+    "pipx": "pipx",
+    "useradd": "passwd",
+    "unshare": "util-linux",
+    "ip": "iproute2",
+    "systemd-tmpfiles": "systemd",
+}
 AGENT = "/usr/local/bin/waldur-import-agent"
-INVENTORY = '{"backend_id": "a", "parents": ["hpc_x"]}\n'
 LOOK = f"{AGENT} scanners --output json"
 
 

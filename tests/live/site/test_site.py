@@ -53,7 +53,7 @@ def visits(browser: Browser, site: tuple[Path, str]) -> dict[str, Visit]:
 
 
 def test_every_page_is_whole_on_a_phone(visits: dict[str, Visit]) -> None:
-    """No page has a missing picture, an error in the console, or is wider than the screen, and none asks another host."""
+    """No page lacks a picture, has an error in the console, is wider than the screen, or asks another host."""
     assert len(visits) > 20
     assert [f"{seen.address}: {fault}" for seen in visits.values() for fault in seen.wrong] == []
 
@@ -84,6 +84,22 @@ def test_search_finds_without_a_network(phone: Page, site: tuple[Path, str]) -> 
     phone.locator("label[for=__search]").first.click()
     phone.locator(".md-search__input").press_sequentially("token_file")
     phone.locator(".md-search-result__link", has_text="waldur.token_file").first.wait_for(state="attached")
+
+
+def test_copied_from_a_terminal_are_the_commands(browser: Browser, site: tuple[Path, str]) -> None:
+    """The button beside a terminal's text copies the commands, without prompts and outputs."""
+    _, address = site
+    page = browser.new_page(permissions=["clipboard-read", "clipboard-write"])
+    page.goto(f"{address}/how-to/shell.html")
+    block = page.locator(".highlight", has_text="<Tab>").first
+    block.hover()
+    block.locator("button").first.click()
+    copied = page.evaluate("() => navigator.clipboard.readText()")
+    page.close()
+    assert [line for line in copied.splitlines() if line] == [
+        "man waldur-import-agent",
+        "waldur-import-agent re<Tab>",
+    ]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

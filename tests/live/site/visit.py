@@ -15,7 +15,8 @@ SMALLEST = 9.0
 LOOK = """() => ({
     width: document.documentElement.scrollWidth,
     wide: [...document.querySelectorAll('body *')]
-        .filter(part => part.getBoundingClientRect().right > innerWidth + 1 && getComputedStyle(part).position != 'fixed'
+        .filter(part => part.getBoundingClientRect().right > innerWidth + 1
+            && getComputedStyle(part).position != 'fixed'
             && !part.closest('pre, .md-typeset__scrollwrap, .md-sidebar, .md-header, .md-search, .highlight'))
         .map(part => part.tagName.toLowerCase() + ' ' + part.textContent.slice(0, 40).trim()),
     pictures: [...document.images].map(image => [image.src, image.alt, image.naturalWidth, image.clientWidth]),
@@ -94,7 +95,7 @@ def broken_links(visits: Mapping[str, Visit], files: set[str]) -> Iterator[str]:
 
 
 def faults_of_picture(page: Page, address: str, scale: float) -> Iterator[str]:
-    """What cannot be read in a picture that is shown at `scale`: texts that are cut off, covered by others, or small."""
+    """What cannot be read in a picture shown at `scale`: texts that are cut off, covered by others, or small."""
     page.goto(address)
     texts = page.evaluate(TEXTS)
     if not texts:
@@ -105,5 +106,8 @@ def faults_of_picture(page: Page, address: str, scale: float) -> Iterator[str]:
         if size * scale < SMALLEST:
             yield f"{address}: {text!r} is {size * scale:.1f} pixels high on a phone"
         for other, _, other_left, other_top, other_right, other_bottom, _ in texts[:number]:
-            if min(right, other_right) - max(left, other_left) > 1 and min(bottom, other_bottom) - max(top, other_top) > 4:
+            if (
+                min(right, other_right) - max(left, other_left) > 1
+                and min(bottom, other_bottom) - max(top, other_top) > 4
+            ):
                 yield f"{address}: {text!r} covers {other!r}"

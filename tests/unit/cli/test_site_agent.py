@@ -169,6 +169,20 @@ def test_several_offerings(source: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert "pw" not in err.replace("waldur-import-agent", "")
 
 
+def test_root_is_told_how_the_agents_user_reads_the_files(
+    source: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both files are root's alone then, and the line that gives them to the agent's group is told."""
+    config, token = source.with_name("config.yaml"), source.with_name("token")
+    for uid in (0, 1000):
+        monkeypatch.setattr("os.geteuid", lambda uid=uid: uid)
+        assert init(source, {"offerings": [offering()]}) == 0
+        line = f"for the agent's user: chgrp waldur-import-agent {config} {token} && chmod 640 {config} {token}\n"
+        assert (line in capsys.readouterr().out) is (uid == 0)
+        config.unlink()
+        token.unlink()
+
+
 def test_without_a_token(source: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """OIDC has no counterpart: the file is named, and left to be filled."""
     one = offering(waldur_api_token="", oidc_token_url="https://idp.example.com/token")
@@ -203,6 +217,11 @@ def test_files_that_are_there_are_left(source: Path, capsys: pytest.CaptureFixtu
     assert init(source, {"offerings": [offering()]}) == 1
     assert "is there already" in capsys.readouterr().err
     assert source.with_name("token").read_text() == "mine"
+    assert not source.with_name("config.yaml").exists()
+    source.with_name("token").unlink()
+    source.with_name("config.yaml").write_text("mine")
+    assert init(source, {"offerings": [offering()]}) == 1
+    assert not source.with_name("token").exists()
     source.write_text("a: [")
     assert main(["config", "init", "--from-site-agent", str(source), str(source.with_name("x"))]) == 78
     assert f"{source}:1:" in capsys.readouterr().err

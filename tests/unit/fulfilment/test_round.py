@@ -222,7 +222,7 @@ async def test_record_that_waldur_chokes_on_does_not_hold_up_the_others(site: Si
     site.sandbox.faults.append(
         Fault(requests_to("POST", "/api/backend-resources/"), Answer(500, "<h1>x</h1>"), times=5)
     )
-    site.waldur_settings = {"creates_in_flight": 1}
+    site.waldur_settings = {"max_in_flight": 1}
     request = site.ask()
     site.finds("hpc_one", "hpc_two")
     await site.round()
@@ -244,7 +244,7 @@ async def test_lost_answer_to_a_delete_is_no_outage(site: Site) -> None:
 
 async def test_refused_deletes_are_equal_and_not_sent_again(site: Site) -> None:
     """Deletes that are refused alike stop after twenty, and are not repeated because the receipt still lists them."""
-    site.waldur_settings = {"creates_in_flight": 1}
+    site.waldur_settings = {"max_in_flight": 1}
     site.allow_withdrawals = True
     site.ask()
     site.finds(*(f"hpc_{number}" for number in range(30)))
@@ -281,7 +281,7 @@ async def test_refused_record_ends_erred_and_the_rest_is_reported(site: Site) ->
 
 async def test_twenty_equal_refusals_stop(site: Site) -> None:
     """Twenty equal refusals in a row mean that the rest would be refused as well: it is not tried."""
-    site.waldur_settings = {"creates_in_flight": 1}
+    site.waldur_settings = {"max_in_flight": 1}
     site.sandbox.faults.append(Fault(requests_to("POST", "/api/backend-resources/"), Answer(403, {"detail": "No."})))
     request = site.ask()
     site.finds(*(f"hpc_{number}" for number in range(100)))
@@ -293,7 +293,7 @@ async def test_twenty_equal_refusals_stop(site: Site) -> None:
 
 async def test_different_refusals_do_not_stop(site: Site) -> None:
     """Only equal refusals in a row count: a success between them starts the count anew."""
-    site.waldur_settings = {"creates_in_flight": 1}
+    site.waldur_settings = {"max_in_flight": 1}
     for number in range(30):
         site.sandbox.faults.append(
             Fault(

@@ -387,6 +387,16 @@ async def test_the_caller_is_read_without_the_token(waldur: ScriptedWaldur) -> N
     assert user.permissions[0].scope_uuid == OFFERING
 
 
+async def test_a_role_tells_what_it_lets_do(waldur: ScriptedWaldur) -> None:
+    """By its UUID; a release that gives no permissions lets nothing do."""
+    waldur.answer(httpx.Response(200, json={"uuid": UUID, "name": "OFFERING.MANAGER", "permissions": ["A", "B"]}))
+    async with waldur.client() as client:
+        assert (await client.retrieve_role(UUID)).permissions == ("A", "B")
+        waldur.answer(httpx.Response(200, json={"uuid": UUID, "name": "OFFERING.MANAGER", "permissions": None}))
+        assert (await client.retrieve_role(UUID)).permissions == ()
+    assert waldur.requests[0].url.path == f"/api/roles/{UUID}/"
+
+
 # --- addresses
 
 

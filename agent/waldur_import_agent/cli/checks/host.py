@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from waldur_import_agent.journal import Journal
     from waldur_import_agent.settings.models import Settings
 
+JOURNAL = "journal.sqlite3"
+
 
 def check_host(settings: "Settings") -> list[Finding]:
     """The state directory, the locks, the running agent, and the last round of each offering."""
@@ -37,7 +39,7 @@ def _state(settings: "Settings") -> list[Finding]:
         app.refuse_root(directory)
     except AgentError as error:
         return [failed_with(name, error), *_no_rounds(settings, "the state directory is another user's")]
-    if not directory.is_dir() or not (directory / "journal.sqlite3").exists():
+    if not directory.is_dir() or not (directory / JOURNAL).exists():
         return [_usable(name, directory), *_no_rounds(settings, "there is no journal: the agent has not run yet")]
     try:
         with Journal.open_to_read(directory) as journal:
@@ -51,12 +53,13 @@ def _state(settings: "Settings") -> list[Finding]:
     return [usable, *rounds]
 
 
-def _usable(name: str, directory: Path) -> Finding:
-    """Whether this user could write there, or make it."""
+def _usable(name: str, directory: Path, remedy: str = "") -> Finding:
+    """Whether this user could write there, or make it; if not, the remedy is the line that makes it right."""
     there = next(path for path in (directory, *directory.absolute().parents) if path.exists())
     user = f"uid {os.geteuid()}"
     if not os.access(there, os.W_OK | os.X_OK) or not there.is_dir():
-        remedy = f"install -d -o USER -m 700 {directory}, with the agent's user; or ask as that user (sudo -u USER)"
+        owned = f"install -d -o USER -m 700 {directory}, with the agent's user; or ask as that user (sudo -u USER)"
+        remedy = remedy or owned
         return failed(name, f"{there} is not writable for this user ({user})", remedy, ExitCode.CONFIGURATION)
     if there != directory:
         return passed(name, f"{directory} is not there; it will be made")
@@ -95,7 +98,10 @@ def _locks(settings: "Settings") -> list[Finding]:
     from waldur_import_agent.lock import lock_holder
 
     name, directory = "lock directory", settings.lock_dir
-    findings = [_usable(name, directory)]
+    shared = (
+        f"install -d -m 1777 {directory}, or systemd/tmpfiles.d/waldur-import-agent.conf, which does so at each boot"
+    )
+    findings = [_usable(name, directory, shared)]
     for offering in settings.offerings:
         try:
             holder = lock_holder(directory, settings.waldur.url, offering.uuid)
@@ -113,6 +119,11 @@ def _agent(settings: "Settings") -> Finding:
     name, remedy = "agent", "systemctl status waldur-import-agent; a one-shot agent runs by its timer only"
     try:
         status = probe.read_status(str(settings.runtime_dir))
+    except FileNotFoundError:
+        if not (settings.state_dir / JOURNAL).exists():
+            return skipped(name, "it has not run here yet; docs/operations.md tells how to start it")
+        there = f"there is no {settings.runtime_dir / probe.NAME}"
+        return warned(name, f"it does not run, or has another runtime_dir: {there}", remedy)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         return warned(name, f"it does not run, or not with this runtime_dir: {settings.runtime_dir}: {reason}", remedy)

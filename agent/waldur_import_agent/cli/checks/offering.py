@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from waldur_import_agent.waldur.models import ProviderOffering, User
 
 MANAGING_ROLES = ("OFFERING.MANAGER", "CUSTOMER.OWNER", "CUSTOMER.MANAGER")
-"""Those of Waldur's own roles that carry the permission."""
+"""Those of Waldur's own roles that carry the permission, unless a site took it away from them."""
 IMPORT_SERVICE = "importable_resources"
 """In the name of waldur-site-agent's service that answers requests: event_process-importable_resources."""
 NAMES = ("permission", "backend resources", "projects", "other agent")
@@ -53,7 +53,8 @@ async def _check(
     except AgentError as error:
         remedy = "Check offerings[].uuid, and that the token's user has a role on it"
         return [failed_with("offering", error, remedy), *(skipped(name, "the offering is not seen") for name in NAMES)]
-    findings = [passed("offering", f"{seen.name} ({seen.uuid}) is {seen.state}"), _permission(seen, user)]
+    findings = [passed("offering", f"{seen.name} ({seen.uuid}) is {seen.state}")]
+    findings.append(await _permission(seen, user, client, effort))
     try:
         known = await side.known()
     except AgentError as error:
@@ -65,8 +66,11 @@ async def _check(
     return [*findings, await _other_agent(settings.uuid, client)]
 
 
-def _permission(offering: "ProviderOffering", user: "User") -> Finding:
-    """By the roles that Waldur tells: only a write would prove more, and a check writes nothing."""
+async def _permission(offering: "ProviderOffering", user: "User", client: "WaldurClient", effort: "Effort") -> Finding:
+    """By what each role there lets do: only a write would prove more, and a check writes nothing.
+
+    Where Waldur does not show a role, its name must do.
+    """
     name = "permission"
     if user.is_staff:
         return warned(
@@ -75,14 +79,28 @@ def _permission(offering: "ProviderOffering", user: "User") -> Finding:
             f"A service account with {MANAGING_ROLES[0]} on the offering is enough",
         )
     scopes = {offering.uuid, offering.customer_uuid}
-    roles = sorted({role.role_name for role in user.permissions if role.scope_uuid in scopes})
-    carrying = [role for role in roles if role in MANAGING_ROLES]
+    roles = {role.role_name: role.role_uuid for role in user.permissions if role.scope_uuid in scopes}
     remedy = f"Give {user.username} the role {MANAGING_ROLES[0]} on the offering"
-    if carrying:
-        return passed(name, f"{', '.join(carrying)} carries {NEEDED}")
-    if roles:
-        return warned(name, f"whether {', '.join(roles)} carries {NEEDED} cannot be told", remedy)
-    return failed(name, f"no role on the offering or its organization, so {NEEDED} is missing", remedy)
+    if not roles:
+        return failed(name, f"no role on the offering or its organization, so {NEEDED} is missing", remedy)
+    carries = {role: await _carries(role, uuid, client, effort) for role, uuid in sorted(roles.items())}
+    if True in carries.values():
+        carrying = ", ".join(role for role, does in carries.items() if does)
+        return passed(name, f"{carrying} carries {NEEDED}")
+    doubtful = [role for role, does in carries.items() if does is None]
+    if doubtful:
+        return warned(name, f"Waldur does not tell whether {', '.join(doubtful)} carries {NEEDED}", remedy)
+    return failed(name, f"{', '.join(carries)} does not carry {NEEDED}", f"{remedy}, or let staff add it to the role")
+
+
+async def _carries(role: str, uuid: str | None, client: "WaldurClient", effort: "Effort") -> bool | None:
+    """Whether a role carries the permission; None where Waldur does not show the role and its name is none of ours."""
+    if uuid is not None:
+        try:
+            return NEEDED in (await effort.read(partial(client.retrieve_role, uuid))).permissions
+        except WaldurError:
+            pass  # its name remains
+    return True if role in MANAGING_ROLES else None
 
 
 async def _other_agent(offering: str, client: "WaldurClient") -> Finding:

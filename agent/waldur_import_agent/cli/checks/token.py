@@ -54,7 +54,10 @@ async def check_token(
         return user, [*findings, _idle(user)]
     left = ends - now()
     found = f"it ends on {ends:%Y-%m-%d %H:%M} UTC, in {left.days} days"
-    remedy = "Make a new personal access token and put it into the token's file; no restart is needed"
+    remedy = (
+        "Make a new personal access token and put it into the token's file; where systemd hands the token over "
+        "(LoadCredential), restart the service then"
+    )
     if left < WEEKEND:
         findings.append(failed("token's life", found, remedy))
     else:

@@ -15,7 +15,7 @@ from waldur_import_agent.scanners.openstack.cloud import Access, AgainError, Pac
 from waldur_import_agent.scanners.openstack.failures import failure
 from waldur_import_agent.scanners.openstack.settings import ApplicationCredential, OpenStackSettings
 from waldur_import_agent.scanners.openstack.wires import Wires
-from waldur_import_agent.system import read_in_thread, read_regular
+from waldur_import_agent.system import how_to_install, read_in_thread, read_regular
 
 if TYPE_CHECKING:
     from keystoneauth1.access import AccessInfoV3
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 APPLICATION = "waldur-import-agent"
 """How the User-Agent begins that the services log."""
-INSTALL = "Install the agent with its extra: pip install 'waldur-import-agent[openstack]'"
+INSTALL = how_to_install("openstack")
 READ = frozenset({"compute", "block-storage", "volumev3", "volumev2", "volume", "network"})
 """The catalog's names of the services whose regions count; Keystone is often in one region alone."""
 

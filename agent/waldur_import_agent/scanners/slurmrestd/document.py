@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from waldur_import_agent.scanners.base import BackendMisconfiguredError
+from waldur_import_agent.system import how_to_install
 
 _INVALID = range(0xDC80, 0xDD00)
 _MARK = 0xF700 - 0xDC00
@@ -27,7 +28,7 @@ class Document:
         except ImportError as error:
             raise BackendMisconfiguredError(
                 "the package ijson is not installed, which the scanner slurmrestd needs",
-                remedy="Install the extra: pip install 'waldur-import-agent[slurmrestd]'",
+                remedy=how_to_install("slurmrestd"),
             ) from error
         self._key = key
         self._take = take
