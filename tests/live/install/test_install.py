@@ -24,6 +24,7 @@ PACKAGES = {
     "systemd-tmpfiles": "systemd",
 }
 AGENT = "/usr/local/bin/waldur-import-agent"
+OWN = ("/opt/waldur-import-agent", "/var/lib/waldur-import-agent")
 LOOK = f"{AGENT} scanners --output json"
 
 
@@ -112,6 +113,10 @@ def test_virtual_environment_for_a_service(clone: Path, scratch: Path) -> None:
     assert ended.returncode == 78
     assert ended.stderr.count("\n") == 1, ended.stderr
     assert "waldur.token_file: there is no such file" in ended.stderr
+    # mount points stay, and no systemd runs here
+    gone = [f"{line} || true" for line in commands("Take it away") if "systemctl" not in line]
+    left = ["getent passwd waldur-import-agent || echo no user", f"find {' '.join(OWN)} -type f", f"ls {AGENT} || true"]
+    assert run(host, [*gone, *left], clone).split("\n") == ["no user", ""]
 
 
 def test_wheelhouse_installs_without_a_network(clone: Path, scratch: Path, tmp_path: Path) -> None:
