@@ -32,7 +32,7 @@ def in_repository(source: str) -> str:
 
 
 def named(source: str, link: str) -> str | None:
-    """The path from the repository's root of the file that `link` names in the page `source`; None where there is none."""
+    """The path from the root of the file that `link` names in the page `source`; None where there is none."""
     path = posixpath.normpath(posixpath.join(posixpath.dirname(in_repository(source)), link))
     return None if path.startswith("../") or not (ROOT / path).is_file() else path
 

@@ -60,9 +60,7 @@ class Claims:
             state = await self._state(claim.request)
             if state == RequestState.PROCESSING:
                 level = logging.DEBUG if claim.request in self._left else logging.INFO
-                self._log.log(
-                    level, "claim resumed", request=claim.request, phase=claim.phase, attempts=claim.attempts
-                )
+                self._log.log(level, "claim resumed", request=claim.request, phase=claim.phase, attempts=claim.attempts)
                 certain = claim.phase in {Phase.CLAIMED, Phase.FINISHING}
                 resumed = replace(claim, phase=Phase.CLAIMED if certain else Phase.AMBIGUOUS)
                 self._journal.set_phase([claim.request], resumed.phase)
