@@ -47,6 +47,7 @@ TARGETS = (
     Target("install", "mib", 40, "MiB"),
     Target("burst", "claim_intervals", 1, "poll intervals"),
     Target("burst", "second_claim_intervals", 0.1, "poll intervals"),
+    Target("50 offerings", "in_flight", 8, ""),
     Target("50 offerings", "longest_gap_intervals", 1.05, "poll intervals"),
     Target("50 offerings, one dead, one slow", "others_delayed", 1.3, "x that of all well"),
 )
