@@ -4,8 +4,9 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 ROUNDS ?= 2000
 SITE ?= site
+BENCH ?=
 
-.PHONY: help setup demo test lint types imports unit coverage soak lock build release wheelhouse clean docs generated
+.PHONY: help setup demo bench bench-full test lint types imports unit coverage soak lock build release wheelhouse clean docs generated
 .PHONY: test-live test-live-slurm test-live-slurm-22.05 test-live-slurm-24.11 test-live-openstack test-container test-docs test-install test-release test-example
 
 help:  ## what can be made
@@ -40,6 +41,12 @@ coverage: $(STAMP)  ## the same tests, and what they do not reach
 
 soak: $(STAMP)  ## ROUNDS=2000 rounds under trouble; the last line is the result (docs/reliability.md)
 	PYTHONPATH=tests $(BIN)/python -m soak --rounds $(ROUNDS)
+
+bench: $(STAMP)  ## what the agent costs, beside the stored result, in 3 minutes; BENCH="--output FILE" and more (docs/performance.md)
+	$(BIN)/python -m benchmarks $(BENCH)
+
+bench-full: $(STAMP)  ## the large cases too, up to 100,000 accounts
+	$(BIN)/python -m benchmarks --full $(BENCH)
 
 LIVE := test-live-slurm-22.05 test-live-openstack test-live-slurm-24.11 \
         test-container test-docs test-install test-release test-example
@@ -77,8 +84,9 @@ test-container: $(STAMP)  ## builds the image with buildah and runs the agent in
 lock: $(STAMP)  ## renew the lock files: newest versions, with hashes, without addresses
 	scripts/lock $(BIN)/uv
 
-generated: $(STAMP)  ## the reference, the manual page and completion, from the code
+generated: $(STAMP)  ## the reference, the manual page and completion from the code, the performance page from its result
 	PYTHONPATH=scripts $(BIN)/python -m documentation
+	$(BIN)/python -m benchmarks.document
 
 docs: $(STAMP)  ## the site in site/, built strictly: a broken link fails
 	@# not --quiet: it would hide warnings from --strict too

@@ -23,7 +23,7 @@ from waldur_import_agent.fulfilment.claims import Claims
 from waldur_import_agent.fulfilment.survey import SCAN_WAITS, Progress, Sibling, Sleep, no_progress
 from waldur_import_agent.fulfilment.waldur_side import WaldurSide
 from waldur_import_agent.health.health import Health
-from waldur_import_agent.health.observer import Observer
+from waldur_import_agent.health.observer import Ended, Observer
 from waldur_import_agent.journal import Journal
 from waldur_import_agent.lock import offering_lock
 from waldur_import_agent.log import bind, get_logger
@@ -175,6 +175,8 @@ async def open_answerers(configuration: Configuration, around: Surroundings) -> 
         for offering in settings.offerings:
             stack.enter_context(offering_lock(settings.lock_dir, settings.waldur.url, offering.uuid))
         journal = stack.enter_context(Journal.open(settings.state_dir))
+        if around.health is not None:
+            _remember_last_rounds(around.health, journal)
         told = None if around.health is None else around.health.exchanged
         client = make_client(settings.waldur, around.redact, read_only=False, on_exchange=told)
         await stack.enter_async_context(client)
@@ -196,6 +198,25 @@ async def open_answerers(configuration: Configuration, around: Surroundings) -> 
         ]
 
 
+def _remember_last_rounds(health: Health, journal: Journal) -> None:
+    """Let `status` tell of the last round also after a restart, and where each run is a process of its own."""
+    for offering in health.monitor.offerings:
+        # a row that cannot be understood is no reason not to start
+        with contextlib.suppress(ValueError, TypeError):
+            for last in journal.rounds(offering.watched.uuid)[:1]:
+                offering.remember(
+                    Ended(
+                        outcome=last.outcome,
+                        started=last.started,
+                        finished=last.finished,
+                        run=last.run,
+                        message=last.message,
+                        requests=last.requests,
+                        counts=last.counts,
+                    )
+                )
+
+
 def _both(one: Progress, other: Progress) -> Progress:
     def progress(phase: str, done: int, total: int) -> None:
         one(phase, done, total)
@@ -210,12 +231,14 @@ async def check_scanners(answerers: Sequence[Answerer], health: Health) -> None:
     async def check(surveyor: Surveyor) -> None:
         bind({"offering": surveyor.settings.uuid})
         log = get_logger()
+        deadline = asyncio.timeout(surveyor.settings.scan_timeout)
         try:
-            async with asyncio.timeout(surveyor.settings.scan_timeout):
+            async with deadline:
                 checks = await surveyor.scanner.check()
-        except TimeoutError:
-            log.warning("the scanner's check did not end in time", seconds=surveyor.settings.scan_timeout)
         except Exception:
+            if deadline.expired():
+                log.warning("the scanner's check did not end in time", seconds=surveyor.settings.scan_timeout)
+                return
             log.exception("the scanner's check failed: please report this")
         else:
             for found in checks:

@@ -4,8 +4,10 @@ import asyncio
 import json
 import os
 import re
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -48,6 +50,31 @@ async def test_status_of_a_running_agent(station: Station) -> None:
     ended = await station.run("status")
     assert ended.code == ExitCode.FAILED
     assert "stopped: the agent has stopped" in ended.out
+
+
+async def test_the_last_round_outlives_the_process(station: Station) -> None:
+    """A timer starts a new one every five minutes, most of which find nothing: the last round is still told."""
+    station.ask()
+    assert (await station.run("run", "--once")).code == ExitCode.OK
+    station.has("one", parent="nobody")
+    request = station.ask()
+    assert (await station.run("run", "--once")).code == ExitCode.FAILED
+    assert (await station.run("run", "--once")).code == ExitCode.OK
+    (offering,) = (await station.run("status", "--output", "json")).json()["offerings"]
+    assert (offering["last_round"]["outcome"], offering["last_round"]["requests"]) == ("erred", [request.uuid])
+    assert offering["last_round"]["counts"]["unplaced"] == 1
+    assert offering["last_error"]["text"] == offering["last_round"]["message"] == request.error_message
+
+
+async def test_a_last_round_that_cannot_be_understood_stops_nothing(station: Station) -> None:
+    """`status` goes without it."""
+    station.ask()
+    await station.run("run", "--once")
+    with closing(sqlite3.connect(station.directory / "state" / "journal.sqlite3")) as connection, connection:
+        connection.execute("UPDATE round SET counts = 'no JSON'")
+    assert (await station.run("run", "--once")).code == ExitCode.OK
+    (offering,) = (await station.run("status", "--output", "json")).json()["offerings"]
+    assert offering["last_round"] is None
 
 
 async def test_status_while_waldur_is_away(station: Station) -> None:

@@ -25,6 +25,10 @@ REASONS = {
     "limit": "a fixed limit is Waldur's: each resource has its own",
 }
 """Why a key is left behind; for the others NOT_OURS holds."""
+ACCOUNTS = (
+    "every account without children is offered; where only those that waldur-site-agent made are to be, write "
+    "accounts: {select: site-agent} into its scanner"
+)
 TOKEN_FILE = "token"  # noqa: S105 - a file's name
 SLURM = "slurm"
 
@@ -129,6 +133,7 @@ def _offering(moved: MovedIn, block: Block) -> None:
     block.take("resource_import_enabled")
     moved.notes.append(f"{block.at('resource_import_enabled')}: {REASONS['resource_import_enabled']}")
     scanner = _scanner(moved, settings)
+    moved.notes.append(f"{block.place}: {ACCOUNTS}")
     prefix = str(settings.take("project_prefix") or "")
     rule = {"from": "parent", "match": f"^{re.escape(prefix)}(?P<slug>.+)$", "by": "slug", "value": "{slug}"}
     moved.settings["offerings"].append(

@@ -89,6 +89,12 @@ class OfferingHealth(Observer):
         self.first_look = True
         if ended.ready is not None:
             self._is_ready(ended.ready, ended.reason)
+        self.remember(ended)
+        self._enter(RESTING)
+        self.tell()
+
+    def remember(self, ended: Ended) -> None:
+        """Keep what went wrong, and the round: one of before the start is the last one until another ends."""
         if ended.reason or ended.message:
             self.last_error = {"at": ended.finished.isoformat(), "text": ended.reason or ended.message}
         if ended.requests:
@@ -102,8 +108,6 @@ class OfferingHealth(Observer):
                 "counts": dict(ended.counts),
                 "message": ended.message,
             }
-        self._enter(RESTING)
-        self.tell()
 
     def resting(self, seconds: float) -> None:
         """Nothing to do until the next poll; twice that time is too long."""

@@ -26,6 +26,7 @@ def _look(response: "requests.Response", *_: Any, **__: Any) -> None:
     there = urlsplit(urljoin(response.url, response.headers["location"]))
     if there.hostname == here.hostname and (there.scheme, here.scheme) != ("http", "https"):
         return
+    response.close()
     raise BackendMisconfiguredError(
         f"{_origin(here)} redirects to {_origin(there)}: the credential is not sent there",
         remedy="Correct the address (auth_url, or the service's endpoint in the catalog)",
