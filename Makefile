@@ -3,12 +3,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 ROUNDS ?= 2000
+SITE ?= site
+BENCH ?=
 
-.PHONY: help setup demo test lint types imports unit coverage soak lock build release wheelhouse clean docs generated
-.PHONY: test-live test-live-slurm test-live-openstack test-container test-docs test-install test-release test-example
+.PHONY: help setup demo bench bench-full test lint types imports unit coverage soak lock build release wheelhouse clean docs generated
+.PHONY: test-live test-live-slurm test-live-slurm-22.05 test-live-slurm-24.11 test-live-openstack test-container test-docs test-install test-release test-example
 
 help:  ## what can be made
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-20s %s\n", $$1, $$2}'
 
 setup: $(STAMP)  ## set up ./.venv with locked versions
 
@@ -40,11 +42,18 @@ coverage: $(STAMP)  ## the same tests, and what they do not reach
 soak: $(STAMP)  ## ROUNDS=2000 rounds under trouble; the last line is the result (docs/reliability.md)
 	PYTHONPATH=tests $(BIN)/python -m soak --rounds $(ROUNDS)
 
-LIVE := test-live-slurm test-live-openstack test-container test-docs test-install test-release test-example
+bench: $(STAMP)  ## what the agent costs, beside the stored result, in 3 minutes; BENCH="--output FILE" and more (docs/performance.md)
+	$(BIN)/python -m benchmarks $(BENCH)
 
-# two at a time: they mostly wait for their daemons
+bench-full: $(STAMP)  ## the large cases too, up to 100,000 accounts
+	$(BIN)/python -m benchmarks --full $(BENCH)
+
+LIVE := test-live-slurm-22.05 test-live-openstack test-live-slurm-24.11 \
+        test-container test-docs test-install test-release test-example
+
+# three at a time: they mostly wait for their daemons
 test-live: $(STAMP)  ## all live suites
-	$(MAKE) --no-print-directory --jobs 2 --output-sync=target $(LIVE)
+	$(MAKE) --no-print-directory --jobs 3 --output-sync=target $(LIVE)
 
 test-install: $(STAMP)  ## the commands of docs/how-to/install.md, with PyPI and without a network (root on Debian 12)
 	$(BIN)/pytest tests/live/install
@@ -58,8 +67,13 @@ test-docs: $(STAMP)  ## every page of the site in Debian's chromium (as root it 
 test-release: $(STAMP)  ## the files of a release, made twice (needs PyPI)
 	$(BIN)/pytest tests/live/release
 
-test-live-slurm: $(STAMP)  ## real SLURM daemons, two releases (root on Debian 12: installs and starts what it needs)
-	$(BIN)/pytest -n 2 --dist loadgroup tests/live/slurm
+test-live-slurm: test-live-slurm-22.05 test-live-slurm-24.11  ## real SLURM daemons, two releases (root on Debian 12: installs and starts what it needs)
+
+test-live-slurm-22.05: $(STAMP)
+	$(BIN)/pytest tests/live/slurm -k "not 24.11"
+
+test-live-slurm-24.11: $(STAMP)
+	$(BIN)/pytest tests/live/slurm -k 24.11
 
 test-live-openstack: $(STAMP)  ## real Keystone, Nova, Cinder and Neutron, which it installs into .lab and starts
 	$(BIN)/pytest tests/live/openstack
@@ -70,11 +84,13 @@ test-container: $(STAMP)  ## builds the image with buildah and runs the agent in
 lock: $(STAMP)  ## renew the lock files: newest versions, with hashes, without addresses
 	scripts/lock $(BIN)/uv
 
-generated: $(STAMP)  ## the reference, the manual page and completion, from the code
+generated: $(STAMP)  ## the reference, the manual page and completion from the code, the performance page from its result
 	PYTHONPATH=scripts $(BIN)/python -m documentation
+	$(BIN)/python -m benchmarks.document
 
 docs: $(STAMP)  ## the site in site/, built strictly: a broken link fails
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict --clean
+	@# not --quiet: it would hide warnings from --strict too
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --clean --site-dir $(SITE)
 
 release: $(STAMP)  ## all files of a release in dist/: sdist, wheel, bill of materials, checksums; needs PyPI
 	scripts/release $(BIN)/python

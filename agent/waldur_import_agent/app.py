@@ -35,6 +35,7 @@ from waldur_import_agent.settings.models import Waldur
 from waldur_import_agent.system import owner_other_than_root, wait_for_event
 from waldur_import_agent.waldur.client import WaldurClient
 from waldur_import_agent.waldur.effort import Effort
+from waldur_import_agent.waldur.in_flight import InFlight
 from waldur_import_agent.waldur.transport import OnExchange
 
 FILTERS = {"accounts", "kinds", "quotas", "select"}
@@ -55,6 +56,11 @@ class Surroundings:
     def observer(self, position: int) -> Observer:
         """Who is told of the offering at this position of the configuration."""
         return Observer() if self.health is None else self.health.observers[position]
+
+    def load(self, limit: int, waiting: int, pause: float | None) -> None:
+        """What the requests in flight to Waldur tell of themselves."""
+        if self.health is not None:
+            self.health.load(limit, waiting, pause)
 
 
 def load(path: Path) -> Configuration:
@@ -106,13 +112,19 @@ def make_client(
     return WaldurClient.from_settings(settings, read_only=read_only, on_token=redact.add, on_exchange=on_exchange)
 
 
+def make_effort(settings: Waldur, around: Surroundings) -> Effort:
+    """How hard to try, for all offerings together: they share the requests in flight."""
+    in_flight = InFlight(settings.max_in_flight, around.load)
+    return Effort(settings.effort, stop=around.stop, in_flight=in_flight)
+
+
 @asynccontextmanager
 async def open_surveyors(
-    configuration: Configuration, client: WaldurClient, around: Surroundings
+    configuration: Configuration, client: WaldurClient, around: Surroundings, effort: Effort | None = None
 ) -> AsyncIterator[list[Surveyor]]:
     """A surveyor for each offering, its scanner entered."""
     settings = configuration.settings
-    effort = Effort(settings.waldur.effort, stop=around.stop)
+    effort = effort or make_effort(settings.waldur, around)
     async with AsyncExitStack() as stack:
         yield [
             Surveyor(
@@ -168,8 +180,8 @@ async def open_answerers(configuration: Configuration, around: Surroundings) -> 
         told = None if around.health is None else around.health.exchanged
         client = make_client(settings.waldur, around.redact, read_only=False, on_exchange=told)
         await stack.enter_async_context(client)
-        surveyors = await stack.enter_async_context(open_surveyors(configuration, client, around))
-        effort = Effort(settings.waldur.effort, stop=around.stop)
+        effort = make_effort(settings.waldur, around)
+        surveyors = await stack.enter_async_context(open_surveyors(configuration, client, around, effort))
         identity = Identity(settings.instance, socket.gethostname(), __version__)
         yield [
             Answerer(
@@ -179,7 +191,7 @@ async def open_answerers(configuration: Configuration, around: Surroundings) -> 
                 identity=identity,
                 redact=around.redact,
                 stop=around.stop,
-                creates_in_flight=settings.waldur.creates_in_flight,
+                creates_in_flight=settings.waldur.max_in_flight,
                 observer=around.observer(position),
             )
             for position, surveyor in enumerate(surveyors)
@@ -219,12 +231,14 @@ async def check_scanners(answerers: Sequence[Answerer], health: Health) -> None:
     async def check(surveyor: Surveyor) -> None:
         bind({"offering": surveyor.settings.uuid})
         log = get_logger()
+        deadline = asyncio.timeout(surveyor.settings.scan_timeout)
         try:
-            async with asyncio.timeout(surveyor.settings.scan_timeout):
+            async with deadline:
                 checks = await surveyor.scanner.check()
-        except TimeoutError:
-            log.warning("the scanner's check did not end in time", seconds=surveyor.settings.scan_timeout)
         except Exception:
+            if deadline.expired():
+                log.warning("the scanner's check did not end in time", seconds=surveyor.settings.scan_timeout)
+                return
             log.exception("the scanner's check failed: please report this")
         else:
             for found in checks:

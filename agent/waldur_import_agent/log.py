@@ -9,10 +9,13 @@ from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TextIO
 
-import structlog
-
+from waldur_import_agent.imports import without
 from waldur_import_agent.redactor import Redactor
 from waldur_import_agent.system import printable
+
+# for tracebacks, which show local variables (the token is one), for colours on Windows, for other loops than asyncio
+with without("rich", "better_exceptions", "colorama", "greenlet"):
+    import structlog
 
 QUIET_LIBRARIES = (
     *("httpx", "httpcore", "apscheduler", "asyncio", "uvicorn"),

@@ -9,6 +9,7 @@ import random
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC
+from types import FrameType
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
@@ -20,7 +21,12 @@ from waldur_import_agent.system import wait_for_event
 BACKOFF_MAX = 300.0
 """Seconds between two looks at a Waldur that does not answer, at the most."""
 JITTER_PART = 0.1
-"""Part of the poll interval by which a poll may come early or late, so that agents do not march in step."""
+"""Part of the poll interval by which a poll may come early, so that agents do not march in step; none comes late."""
+LAST_RESORT = 10.0
+"""Seconds after the end of the grace time, or after the second signal: whatever still runs then is ended from outside.
+
+More than a round has to clean up after it was cut off (LAST_SECONDS of `run`).
+"""
 
 
 class Loop:
@@ -54,8 +60,9 @@ class Loop:
         scheduler.add_job(
             tick,
             "interval",
-            seconds=self._interval,
-            jitter=self._interval * JITTER_PART,
+            # APScheduler's jitter goes both ways
+            seconds=self._interval * (1 - JITTER_PART / 2),
+            jitter=self._interval * JITTER_PART / 2,
             coalesce=True,
             max_instances=1,
             misfire_grace_time=None,
@@ -148,7 +155,11 @@ async def answer_all_once(answerers: Sequence[Answerer], stop: asyncio.Event) ->
 
 @contextlib.contextmanager
 def stop_on_signals(stop: asyncio.Event, grace: float, abandon: Callable[[], object]) -> Iterator[None]:
-    """SIGTERM or SIGINT sets `stop`; a second one, or `grace` seconds, calls `abandon` to cancel what still runs."""
+    """SIGTERM or SIGINT sets `stop`; a second one, or `grace` seconds, calls `abandon` to cancel what still runs.
+
+    Where the event loop itself is held up, by a regular expression for example, the kernel ends the process
+    LAST_RESORT seconds later.
+    """
     loop = asyncio.get_running_loop()
     timers: list[asyncio.TimerHandle] = []
 
@@ -161,12 +172,19 @@ def stop_on_signals(stop: asyncio.Event, grace: float, abandon: Callable[[], obj
         stop.set()
         timers.append(loop.call_later(grace, abandon))
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, on_signal, number)
+    def at_once(number: int, _: FrameType | None) -> None:
+        # add_signal_handler's would wait for its turn in the loop; an alarm needs neither the loop nor Python's lock
+        seconds = LAST_RESORT if signal.getitimer(signal.ITIMER_REAL)[0] else grace + LAST_RESORT
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+        loop.call_soon_threadsafe(on_signal, signal.Signals(number))
+
+    before = {number: signal.signal(number, at_once) for number in (signal.SIGTERM, signal.SIGINT)}
+    before[signal.SIGALRM] = signal.signal(signal.SIGALRM, signal.SIG_DFL)  # which ends the process
     try:
         yield
     finally:
         for timer in timers:
             timer.cancel()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.remove_signal_handler(number)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        for number, handler in before.items():
+            signal.signal(number, handler)

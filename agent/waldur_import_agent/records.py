@@ -7,6 +7,7 @@ Frozen dataclasses, no I/O. UUIDs are strings of 32 hexadecimal digits, as Waldu
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from sys import intern
 from typing import Any, TypeAlias
 
 __all__ = ["Ancestor", "Attribute", "FoundResource", "Limit", "Scan"]
@@ -171,7 +172,8 @@ class Marker:
             return None
         if not all(isinstance(text, str) for text in texts.values()):
             return None
-        return cls(**texts, written=written)
+        # a list of many records says the same in each: one text for all of them
+        return cls(**{key: intern(text) for key, text in texts.items()}, written=written)
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,8 @@ def entry(name: str, kind: str, labels: Sequence[str], about: str) -> Iterator[s
     """One metric."""
     yield f"### `{name}`"
     yield about
-    yield f"*{kind}* · labels: {', '.join(f'`{label}`' for label in labels)}"
+    named = ", ".join(f"`{label}`" for label in labels)
+    yield f"*{kind}*" + (f" · labels: {named}" if labels else "")
 
 
 def metrics() -> str:

@@ -31,16 +31,18 @@ def in_repository(source: str) -> str:
     return source if (ROOT / source).is_file() and not (ROOT / "docs" / source).is_file() else f"docs/{source}"
 
 
-def outside(source: str, link: str) -> str | None:
-    """The path from the root of the file outside docs/ that `link` names in the page `source`; None: not outside."""
+def named(source: str, link: str) -> str | None:
+    """The path from the root of the file that `link` names in the page `source`; None where there is none."""
     path = posixpath.normpath(posixpath.join(posixpath.dirname(in_repository(source)), link))
-    # the README is the home page of those who read in the repository: the site has its own
-    beyond = path.startswith(("docs/", "../")) or path == "README.md"
-    return None if beyond or not (ROOT / path).is_file() else path
+    return None if path.startswith("../") or not (ROOT / path).is_file() else path
 
 
 def site_path(path: str) -> str:
-    """The path in the site's sources of a file outside docs/."""
+    """The path in the site's sources of a file of the repository."""
+    if path == "README.md":  # the home page of those who read in the repository: the site has its own
+        return "index.md"
+    if path.startswith("docs/"):
+        return path.removeprefix("docs/")
     return f"{path}.md" if Path(path).suffix in LANGUAGES else path
 
 
@@ -59,7 +61,7 @@ def on_files(files: Files, *, config: MkDocsConfig) -> Files:
     pages = list(files.documentation_pages())
     for page in pages:
         for match in LINK.finditer(page.content_string):
-            path = outside(page.src_uri, match["path"])
+            path = named(page.src_uri, match["path"])
             if path is not None and files.get_file_from_path(site_path(path)) is None:
                 added = shown(path, config)
                 files.append(added)
@@ -68,15 +70,19 @@ def on_files(files: Files, *, config: MkDocsConfig) -> Files:
     return files
 
 
-def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Point links that leave docs/ to their pages in the site."""
-    del config, files
-    source = page.file.src_uri
+def pointed(markdown: str, source: str) -> str:
+    """The text of the page `source` with its links to files of the repository as they are in the site."""
 
-    def pointed(match: re.Match[str]) -> str:
-        path = outside(source, match["path"])
+    def target(match: re.Match[str]) -> str:
+        path = named(source, match["path"])
         if path is None:
             return match[0]
         return posixpath.relpath(site_path(path), posixpath.dirname(source) or ".") + (match["anchor"] or "")
 
-    return LINK.sub(pointed, markdown)
+    return LINK.sub(target, markdown)
+
+
+def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Point links to the pages in the site."""
+    del config, files
+    return pointed(markdown, page.file.src_uri)

@@ -25,6 +25,7 @@ def samples() -> dict[str, set[str]]:
     metrics = Metrics()
     offering = metrics.of(1, "slurm", lambda: 0.0)
     metrics.exchanged("GET", "/api/", 200, 1)
+    metrics.load(4, 3, 30.0)
     offering.looking()
     offering.looked(1, 1)
     offering.progress(SCANNING, 0, 0)

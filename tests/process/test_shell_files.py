@@ -1,5 +1,6 @@
 """The manual page and completion do their work in the programs that read them."""
 
+import re
 import shlex
 import subprocess
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 SHARE = Path(__file__).parents[2] / "share"
 BASH = SHARE / "bash-completion/completions/waldur-import-agent"
 ZSH = SHARE / "zsh/site-functions"
+PAGE = SHARE.parent / "docs/how-to/shell.md"
 MANUAL = SHARE / "man/man1/waldur-import-agent.1"
 
 
@@ -19,28 +21,38 @@ def output(*command: str, directory: Path | None = None) -> str:
     return done.stdout
 
 
+def completed(words: list[str], directory: Path) -> set[str]:
+    """What bash offers for the last of the words after the command."""
+    script = f"""
+        source {BASH}
+        COMP_WORDS=({shlex.join(["waldur-import-agent", *words])}); COMP_CWORD={len(words)}
+        function=$(complete -p waldur-import-agent | sed 's/.* -F \\([^ ]*\\) .*/\\1/')
+        $function waldur-import-agent {shlex.quote(words[-1])} x
+        printf '%s\\n' "${{COMPREPLY[@]}}"
+    """
+    return set(output("bash", "--norc", "-c", script, directory=directory).split())
+
+
 @pytest.mark.parametrize(
-    ("typed", "offered"),
+    ("words", "offered"),
     [
-        (["re"], {"requests", "records"}),
         (["requests", ""], {"list", "show", "create", "fail"}),
         (["run", "--a"], {"--allow-withdrawals"}),
         (["plan", "--output", ""], {"table", "json", "csv"}),
         (["plan", "--config", "con"], {"config.yaml"}),
     ],
 )
-def test_bash_completes(typed: list[str], offered: set[str], tmp_path: Path) -> None:
-    """Commands, subcommands, options, their values and files are offered."""
+def test_bash_completes(words: list[str], offered: set[str], tmp_path: Path) -> None:
+    """Subcommands, options, their values and files are offered."""
     (tmp_path / "config.yaml").touch()
-    words = shlex.join(["waldur-import-agent", *typed])
-    script = f"""
-        source {BASH}
-        COMP_WORDS=({words}); COMP_CWORD={len(typed)}
-        function=$(complete -p waldur-import-agent | sed 's/.* -F \\([^ ]*\\) .*/\\1/')
-        $function waldur-import-agent {shlex.quote(typed[-1])} x
-        printf '%s\\n' "${{COMPREPLY[@]}}"
-    """
-    assert offered <= set(output("bash", "--norc", "-c", script, directory=tmp_path).split())
+    assert offered <= completed(words, tmp_path)
+
+
+def test_page_shows_what_bash_offers(tmp_path: Path) -> None:
+    """The example of docs/how-to/shell.md is what completion gives."""
+    shown = re.search(r"^\$ waldur-import-agent (\S+)<Tab>\n(.*)$", PAGE.read_text(), re.MULTILINE)
+    assert shown is not None
+    assert completed([shown[1]], tmp_path) == set(shown[2].split())
 
 
 def test_zsh_completes(tmp_path: Path) -> None:

@@ -1,12 +1,12 @@
 """Signals and sudden deaths of the real command."""
 
-import os
 import random
 import signal
 import time
 from pathlib import Path
 
 import pytest
+import yaml
 
 from support.station import Station
 from waldur_import_agent.errors import ExitCode
@@ -239,9 +239,19 @@ async def test_deadline_kills_the_scan(station: Station) -> None:
 
 
 async def test_thread_that_hangs_does_not_hold_up_the_end(station: Station) -> None:
-    """A file system that hangs (here: a pipe that nobody fills) cannot be cancelled; the process ends all the same."""
+    """A file server that hangs cannot be cancelled; the process ends all the same."""
     dump = station.directory / "dump"
-    os.mkfifo(dump)
+    dump.touch()
+    (station.directory / "sitecustomize.py").write_text(
+        "import os, time\n"
+        "from waldur_import_agent.system import files\n"
+        "class Hanging:\n"
+        "    def __getattr__(self, name): return getattr(os, name)\n"
+        "    def open(self, path, flags):\n"
+        f"        return time.sleep(1000) if str(path) == {str(dump)!r} else os.open(path, flags)\n"
+        "files.os = Hanging()\n"
+    )
+    station.environment = {"PYTHONPATH": str(station.directory)}
     scanner = {"type": "slurm", "cluster": "c1", "from_dump": str(dump)}
     station.configure(grace="300ms", offerings=[{"uuid": station.offering.uuid, "scanner": scanner}])
     request = station.ask()
@@ -252,6 +262,30 @@ async def test_thread_that_hangs_does_not_hold_up_the_end(station: Station) -> N
     assert (await station.end(daemon)).code == ExitCode.LEFT
     assert time.monotonic() - sent < STOP_SECONDS
     assert request.state == "Processing"
+
+
+async def test_loop_that_is_held_up_does_not_hold_up_the_end(station: Station) -> None:
+    """A regular expression of the site's own that never ends holds Python's one lock: the kernel ends the process.
+
+    With the rule mended, the next start finishes.
+    """
+    settings = yaml.safe_load(station.config.read_text())
+    rules = [{"from": "name", "match": "^(a+)+$", "value": "alpha"}]
+    settings["offerings"][0]["projects"]["rules"] = rules
+    station.has("a" * 100 + "!")
+    station.configure(grace="300ms", offerings=settings["offerings"])
+    request = station.ask()
+    daemon = await station.start("run")
+    await station.hears(daemon, "round started")
+    sent = time.monotonic()
+    daemon.terminate()
+    assert (await station.end(daemon)).code == -signal.SIGALRM
+    assert time.monotonic() - sent < STOP_SECONDS
+    assert request.state == "Processing"
+    rules[0]["match"] = "^a+!$"
+    station.configure(offerings=settings["offerings"])
+    assert (await station.run("run", "--once")).code == ExitCode.OK
+    assert request.state == "Done"
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -1,7 +1,7 @@
 """The site builds from the repository alone, and needs nobody else when it is read."""
 
-import os
 import re
+import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -28,18 +28,22 @@ class Loaded(HTMLParser):
             self.addresses.append(attributes.get("href") or "")
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The site, built as `make docs` does."""
-    directory = tmp_path_factory.mktemp("site")
-    done = subprocess.run(
-        [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", directory],
-        cwd=ROOT,
-        env=os.environ | {"NO_MKDOCS_2_WARNING": "1"},
+def build(root: Path, directory: Path) -> subprocess.CompletedProcess[str]:
+    """Build the site as `make docs` does."""
+    return subprocess.run(
+        ["make", "--silent", f"SITE={directory}", f"BIN={Path(sys.executable).parent}", "STAMP=", "docs"],
+        cwd=root,
         capture_output=True,
         text=True,
         check=False,
     )
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The site."""
+    directory = tmp_path_factory.mktemp("site")
+    done = build(ROOT, directory)
     assert done.returncode == 0, done.stdout + done.stderr
     return directory
 
@@ -62,3 +66,25 @@ def test_files_beside_the_documentation_are_pages(site: Path) -> None:
     assert 'href="../examples/command/directories.py.html"' in command
     assert "getxattr" in (site / "examples/command/directories.py.html").read_text()
     assert (site / "examples/postgresql/waldur_import_agent_postgresql/scanner.py.html").is_file()
+
+
+@pytest.mark.parametrize(
+    ("page", "text", "said"),
+    [
+        ("index.md", "[gone](gone.md)", "'index.md' contains a link 'gone.md', but the target is not found"),
+        ("index.md", "[gone](placement.md#gone)", "'placement.md' does not contain an anchor '#gone'"),
+        ("forgotten.md", "# Forgotten", 'not included in the "nav" configuration:\n  - forgotten.md\n'),
+    ],
+)
+def test_site_with_a_fault_is_not_built(page: str, text: str, said: str, tmp_path: Path) -> None:
+    """A link to a missing page or anchor, and a page that no navigation shows, end the build with the page's name."""
+    root = tmp_path / "copy"
+    for name in ("docs", "examples", "scripts"):
+        shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns(".venv", "__pycache__"))
+    for name in ("Makefile", "mkdocs.yml"):
+        shutil.copy(ROOT / name, root)
+    with (root / "docs" / page).open("a") as file:
+        file.write(f"\n{text}\n")
+    done = build(root, tmp_path / "site")
+    assert done.returncode != 0
+    assert said in done.stderr

@@ -1,6 +1,7 @@
 """The wheel: it holds all that the command needs and works from a bare virtual environment."""
 
 import json
+import re
 import subprocess
 import sys
 import sysconfig
@@ -80,7 +81,29 @@ def test_command_works_from_a_bare_environment(bare: Path, tmp_path: Path) -> No
     assert "waldur:" in (tmp_path / "config.yaml").read_text()
     kinds = {scanner["kind"]: scanner["error"] for scanner in json.loads(run(command, "scanners", "-o", "json"))}
     assert kinds == dict.fromkeys(("command", "inventory", "openstack", "slurm", "slurmrestd"))
-    assert (bare.parent / "share/man/man1/waldur-import-agent.1").is_file()
+
+
+def test_installed_package_is_typed(bare: Path, tmp_path: Path) -> None:
+    """The scanner of docs/write-a-scanner.md passes `mypy --strict` with the installed wheel; a mistake does not."""
+    page = (ROOT / "docs/write-a-scanner.md").read_text()
+    source = re.search(r"^\*\*quotas\.py\*\*\n```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    assert source is not None
+    check = (*(sys.executable, "-m", "mypy", "--strict", "--cache-dir", tmp_path / "cache"), "--python-executable")
+    (tmp_path / "quotas.py").write_text(source[1])
+    run(*check, bare / "python", tmp_path / "quotas.py")
+    (tmp_path / "wrong.py").write_text(
+        "from waldur_import_agent.records import FoundResource\n\nFoundResource(backend_id=1, name='x', kind='y')\n"
+    )
+    done = subprocess.run([*check, bare / "python", tmp_path / "wrong.py"], capture_output=True, text=True, check=False)
+    assert 'Argument "backend_id" to "FoundResource" has incompatible type "int"' in done.stdout
+
+
+def test_files_for_the_shell_are_where_the_page_says(bare: Path) -> None:
+    """Each file under PREFIX in docs/how-to/shell.md is there after an installation."""
+    named = set(re.findall(r"PREFIX/(\S+)", (ROOT / "docs/how-to/shell.md").read_text()))
+    files = {name for name in named if (bare.parent / name).is_file()}
+    assert {Path(name).parts[1] for name in files} == {"man", "bash-completion", "zsh"}
+    assert named - files == {"share/zsh/site-functions"}
 
 
 def test_demo_without_the_sandbox_extra_says_what_to_install(bare: Path) -> None:

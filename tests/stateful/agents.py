@@ -151,7 +151,7 @@ class RealProcess(Runner):
             identity=Identity(self.instance, self.name, "0.0"),
             redact=Redactor(),
             stop=stop,
-            creates_in_flight=waldur.creates_in_flight,
+            creates_in_flight=waldur.max_in_flight,
         )
 
 

@@ -170,7 +170,7 @@ class Site:
                     identity=Identity(self.instance, self.host, "0.0"),
                     redact=self.redact,
                     stop=self.stop,
-                    creates_in_flight=waldur.creates_in_flight,
+                    creates_in_flight=waldur.max_in_flight,
                 )
 
     async def _sleep(self, seconds: float) -> None:

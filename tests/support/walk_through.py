@@ -28,6 +28,8 @@ TIME = re.compile(r"\d{4}-\d\d-\d\d([ T])\d\d:\d\d:\d\d(?:\.\d+)?")
 DURATION = re.compile(r"\b\d:\d\d:\d\d\b")
 """Three hours and the seconds since; hours of a time of day have two digits."""
 HOST = "login1"
+SAID_TO_ROOT = "for the agent's user: "
+"""A line that nobody else sees: the pages are the same whoever makes them."""
 CONFIGURED = {"WALDUR_IMPORT_AGENT_CONFIG": "config.yaml"}
 OFFERING = "38ba14c70a274580adabe742014bddaa"
 STUCK = "7b1d0a1f6d0c4f0fa4c1e1a2b3c4d5e6"
@@ -36,7 +38,7 @@ CONFIG = """\
 waldur:
   url: {url}
   token_file: token
-  creates_in_flight: 1
+  max_in_flight: 1
 state_dir: state
 lock_dir: lock
 runtime_dir: runtime
@@ -142,7 +144,7 @@ async def output_of(command: str, directory: Path, environment: Mapping[str, str
         env={**os.environ, "PATH": path, "PYTHONUNBUFFERED": "1", **environment},
     )
     out, _ = await process.communicate()
-    lines = [line.rstrip() for line in out.decode().splitlines()]
+    lines = [line.rstrip() for line in out.decode().splitlines() if not line.startswith(SAID_TO_ROOT)]
     if process.returncode:
         lines.append(f"[exit code {process.returncode}]")
     return "".join(f"{line}\n" for line in lines)

@@ -8,6 +8,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, quote_plus
@@ -18,7 +19,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from waldur_import_agent.log import bind, binding, bound, configure_logging, get_logger
-from waldur_import_agent.redactor import Redactor
+from waldur_import_agent.redactor import PASSING_KEPT, Redactor
 
 SECRET = "sesame-open-up"
 QUIET = ("httpx", "httpcore", "apscheduler", "asyncio", "uvicorn", "openstack", "keystoneauth", "urllib3")
@@ -487,3 +488,57 @@ def test_lines_for_programs_hold_no_control_characters(screen: Screen, redact: R
     get_logger().error("failed", exc_info=ValueError(name))
     assert len(screen.getvalue().split("\n")) == 4
     assert [there for there in screen.getvalue() if there != "\n" and not there.isprintable()] == []
+
+
+# --- secrets with unusual characters, and secrets that follow one another
+
+
+@pytest.mark.parametrize("form", ["console", "json", "logfmt"])
+def test_a_secret_with_a_character_that_no_terminal_gets_is_taken_out(screen: Screen, form: str) -> None:
+    """Made printable first, it would no longer be recognized, and nearly all of it would be read."""
+    redactor = Redactor()
+    redactor.add("pass\u200bword\x1b[0m-sesame")
+    screen.configure(redactor, form=form)
+    get_logger().info("refused: pass\u200bword\x1b[0m-sesame", value="pass\u200bword\x1b[0m-sesame")
+    assert "sesame" not in screen.getvalue()
+    assert screen.getvalue().count("[secret]") == 2
+
+
+def test_of_secrets_that_follow_one_another_the_last_ones_are_known() -> None:
+    """A token for each login: they would make each line of the log slower, for ever. Others are never forgotten."""
+    redactor = Redactor()
+    redactor.add("lasting-secret")
+    for number in range(PASSING_KEPT):
+        redactor.add(f"passing-{number:06}", passing=True)
+    redactor.add("passing-000000", passing=True)  # told again: it is the youngest now
+    redactor.add("lasting-secret", passing=True)
+    redactor.add("passing-999999", passing=True)
+    assert redactor("passing-000001") == "passing-000001"
+    for known in ("lasting-secret", "passing-000000", "passing-000002", "passing-999999"):
+        assert redactor(known) == "[secret]"
+
+
+def test_a_passing_secret_can_become_a_lasting_one() -> None:
+    """The same text in two places."""
+    redactor = Redactor()
+    redactor.add("some-secret", passing=True)
+    redactor.add("some-secret")
+    for number in range(PASSING_KEPT + 1):
+        redactor.add(f"passing-{number:06}", passing=True)
+    assert redactor("some-secret") == "[secret]"
+
+
+def test_a_secret_that_is_no_text() -> None:
+    """What is no UTF-8 in a variable of the environment stands there as surrogates."""
+    redactor = Redactor()
+    redactor.add("caf\udce9-sesame")
+    assert redactor("<caf\udce9-sesame>") == "<[secret]>"
+
+
+def test_secrets_come_from_many_threads_at_once() -> None:
+    """None is lost: a backend's SDK reads its own in a thread."""
+    redactor = Redactor()
+    secrets_of = [[f"secret-{thread}-{number:04}" for number in range(50)] for thread in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda known: [redactor.add(secret) for secret in known], secrets_of))
+    assert {redactor(secret) for known in secrets_of for secret in known} == {"[secret]"}

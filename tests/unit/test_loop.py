@@ -4,7 +4,6 @@ import asyncio
 import dataclasses
 import signal
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,15 @@ from support.site import Site
 from waldur_import_agent.fulfilment import Answerer, Ending, RoundReport
 from waldur_import_agent.health.observer import Ended, Observer
 from waldur_import_agent.log import bound
-from waldur_import_agent.loop import BACKOFF_MAX, Loop, answer_all_once, answer_once, backoff, stop_on_signals
+from waldur_import_agent.loop import (
+    BACKOFF_MAX,
+    LAST_RESORT,
+    Loop,
+    answer_all_once,
+    answer_once,
+    backoff,
+    stop_on_signals,
+)
 from waldur_import_agent.sandbox import Answer, Fault, requests_to
 from waldur_import_agent.waldur.errors import WaldurRefusedError
 
@@ -152,14 +159,21 @@ def test_backoff_grows_and_is_bounded(failures: int) -> None:
 async def test_signals_stop_then_abandon() -> None:
     """The first signal asks to stop, the second one abandons what runs; afterwards the old handlers are back."""
     stop, abandoned = asyncio.Event(), []
+    signals = (signal.SIGTERM, signal.SIGINT, signal.SIGALRM)
+    default = signal.signal(signal.SIGALRM, signal.SIG_IGN)  # as a parent may have left it
+    before = [signal.getsignal(number) for number in signals]
     with stop_on_signals(stop, HOUR, lambda: abandoned.append(True)):
         signal.raise_signal(signal.SIGTERM)
         await until(stop.is_set)
         assert not abandoned
+        assert signal.getsignal(signal.SIGALRM) is signal.SIG_DFL
+        assert HOUR < signal.getitimer(signal.ITIMER_REAL)[0] <= HOUR + LAST_RESORT
         signal.raise_signal(signal.SIGINT)
         await until(lambda: bool(abandoned))
-    with suppress(KeyboardInterrupt):
-        assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+        assert 0 < signal.getitimer(signal.ITIMER_REAL)[0] <= LAST_RESORT
+    assert signal.getitimer(signal.ITIMER_REAL)[0] == 0
+    assert [signal.getsignal(number) for number in signals] == before
+    signal.signal(signal.SIGALRM, default)
 
 
 async def test_grace_time_abandons_by_itself() -> None:

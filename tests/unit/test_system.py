@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from waldur_import_agent.system import (
     for_each,
     in_daemon_thread,
     processes,
+    read_in_thread,
     run_process,
     unless,
     wait_for_event,
@@ -591,3 +593,31 @@ async def test_output_is_handed_over_as_it_comes() -> None:
         await run(7)
     assert b"one\ntwo\n".startswith(caught.value.beginning[:4])
     assert caught.value.limit == 7
+
+
+async def test_a_program_on_a_file_server_that_hangs_is_not_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The start itself would hold the loop up: it waits until the program is loaded."""
+    program = tmp_path / "program"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    answers = threading.Event()
+    monkeypatch.setattr(processes, "open_regular", lambda path: answers.wait())
+    monkeypatch.setattr(processes, "read_in_thread", partial(read_in_thread, seconds=0.01))
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", None)
+    try:
+        with pytest.raises(ProcessTimedOutError, match="could not be started: its file system did not answer"):
+            await run_process([str(program)], timeout=LONG, output_limit=1, environment={})
+    finally:
+        answers.set()
+
+
+async def test_a_program_that_cannot_be_read_can_be_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether it can be executed, the kernel says."""
+
+    def refuse(path: Path) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(processes, "open_regular", refuse)
+    assert (await shell("exit 3")).returncode == 3

@@ -5,6 +5,7 @@ another agent's result. The rule: Processing with an entry in our journal is our
 """
 
 import asyncio
+import logging
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
@@ -58,7 +59,8 @@ class Claims:
         for claim in self._journal.claims(self._offering):
             state = await self._state(claim.request)
             if state == RequestState.PROCESSING:
-                self._log.info("claim resumed", request=claim.request, phase=claim.phase, attempts=claim.attempts)
+                level = logging.DEBUG if claim.request in self._left else logging.INFO
+                self._log.log(level, "claim resumed", request=claim.request, phase=claim.phase, attempts=claim.attempts)
                 certain = claim.phase in {Phase.CLAIMED, Phase.FINISHING}
                 resumed = replace(claim, phase=Phase.CLAIMED if certain else Phase.AMBIGUOUS)
                 self._journal.set_phase([claim.request], resumed.phase)

@@ -103,7 +103,7 @@ class Answerer:
         """The requests to answer now, and those that were given up.
 
         One that was given up and may be another agent's has an attempt more than the most: no scan is begun for it
-        again, but a round that succeeds for another request ends it.
+        again, but a round that succeeds for another request ends it, within a week.
         """
         requests, given_up = [], []
         for claim in await unless(self.stop, self.claims.recover()):
@@ -115,6 +115,8 @@ class Answerer:
                     self.journal.count_attempt([claim.request])
                 if ended or claim.phase is Phase.AMBIGUOUS:
                     given_up.append(claim.request)
+            else:
+                await self.claims.finish(claim.request, GIVEN_UP)  # after a week it is left to a person
         sent = await unless(self.stop, self.claims.sent())
         self.observer.looked(len(sent), len(requests))
         requests += await self.claims.take(sent, self.stop)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from http import HTTPStatus
+from sys import intern
 from typing import Any
 
 from waldur_import_agent.records import (
@@ -164,7 +165,7 @@ def _known_record(record: BackendResource) -> KnownRecord:
         uuid=record.uuid,
         backend_id=record.backend_id,
         name=record.name,
-        project_uuid=record.project,
+        project_uuid=intern(record.project),  # one text for all records of a project
         created=record.created,
         marker=Marker.from_metadata(record.backend_metadata),
     )

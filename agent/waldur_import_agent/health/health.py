@@ -55,6 +55,11 @@ class Health:
         if self._metrics is not None:
             self._metrics.exchanged(method, path, status, seconds)
 
+    def load(self, limit: int, waiting: int, pause: float | None) -> None:
+        """The limit of requests in flight, how many wait for their turn, and the pause where it was just halved."""
+        if self._metrics is not None:
+            self._metrics.load(limit, waiting, pause)
+
     def scanners_looked_at(self) -> None:
         """Each scanner has been asked whether it can work."""
         self.monitor.scanners_looked_at()

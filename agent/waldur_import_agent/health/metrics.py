@@ -79,6 +79,30 @@ class Metrics:
             registry=registry,
             buckets=REQUEST_BUCKETS,
         )
+        self.in_flight = Gauge(
+            "waldur_requests_in_flight_limit",
+            "How many requests to Waldur may be under way at the same time.",
+            namespace=NAMESPACE,
+            registry=registry,
+        )
+        self.waiting = Gauge(
+            "waldur_requests_waiting",
+            "Requests to Waldur that wait for their turn.",
+            namespace=NAMESPACE,
+            registry=registry,
+        )
+        self.overloads = Counter(
+            "waldur_overloads",
+            "How often Waldur answered 429 or 503 and the limit of requests in flight was halved.",
+            namespace=NAMESPACE,
+            registry=registry,
+        )
+        self.pauses = Counter(
+            "waldur_pause_seconds",
+            "Seconds of pause that Waldur asked for by Retry-After with these answers.",
+            namespace=NAMESPACE,
+            registry=registry,
+        )
         self.attempt = self._gauge("last_attempt_timestamp_seconds", "When Waldur was last asked for requests.")
         self.success = self._gauge(
             "last_success_timestamp_seconds", "When a poll last ended well: nothing Sent, or all of it Done."
@@ -99,6 +123,14 @@ class Metrics:
     def exchanged(self, method: str, path: str, status: int | None, seconds: float) -> None:
         """An exchange with Waldur has ended; `status` is None where no answer came."""
         self.requests.labels(verb(method, path), "none" if status is None else str(status)).observe(seconds)
+
+    def load(self, limit: int, waiting: int, pause: float | None) -> None:
+        """The limit of requests in flight, how many wait for their turn, and the pause where it was just halved."""
+        self.in_flight.set(limit)
+        self.waiting.set(waiting)
+        if pause is not None:
+            self.overloads.inc()
+            self.pauses.inc(pause)
 
     def of(self, number: int, scanner: str, clock: Callable[[], float]) -> Observer:
         """What is told of one offering; `clock` gives seconds."""

@@ -7,6 +7,7 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from string import Formatter
+from sys import intern
 from typing import Any
 
 from waldur_import_agent.plan.limits import map_limits
@@ -53,8 +54,9 @@ def make_record(
         "description": _clean(_fill(patterns.description, fields)),
         **({"full_name": full_name} if name != full_name else {}),
         **{key: value for key, value in fields.items() if key not in RESERVED | {"backend_id", "name", "kind"}},
-        "backend_limits": ", ".join(f"{key}={_limit(value)}" for key, value in sorted(resource.limits.items())),
-        "placement": placement.why,
+        # many records say the same: one text for all of them
+        "backend_limits": intern(", ".join(f"{key}={_limit(value)}" for key, value in sorted(resource.limits.items()))),
+        "placement": intern(placement.why),
         "problems": "; ".join(resource.problems),
     }
     return WantedRecord(
@@ -96,7 +98,12 @@ def _fill(pattern: str, fields: Mapping[str, Attribute]) -> str:
 
 
 def _clean(text: str) -> str:
-    """One line without control characters (NUL makes Waldur answer 500) and without lone surrogates (not UTF-8)."""
+    """One line without control characters (NUL makes Waldur answer 500) and without lone surrogates (not UTF-8).
+
+    Nearly all texts are clean already. Such a one is given back itself: a copy for each of many records takes memory.
+    """
+    if text.isascii() and text.isprintable() and "  " not in text and text.strip(" ") == text:
+        return text
     visible = "".join(" " if unicodedata.category(character) in {"Cc", "Cs"} else character for character in text)
     return re.sub(r"\s+", " ", visible).strip()
 

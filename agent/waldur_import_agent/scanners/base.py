@@ -20,6 +20,7 @@ __all__ = [
     "BackendUnavailableError",
     "Check",
     "CheckStatus",
+    "ReadsSecrets",
     "ReadsWantedLimits",
     "Scanner",
     "ScannerSettings",

@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,6 +22,7 @@ from waldur_import_agent.settings.problems import (
     unknown_key,
 )
 from waldur_import_agent.settings.shape import known_keys, paths
+from waldur_import_agent.settings.short_secrets import TEXT, short_secrets, short_values
 from waldur_import_agent.system import why_unreadable
 
 M = TypeVar("M", bound=BaseModel)
@@ -72,7 +73,8 @@ def load_configuration(
     settings = loading.validate(Settings, data)  # last: it copies the scanner blocks, whose paths are resolved now
     loading.raise_problems()
     assert settings is not None  # noqa: S101 - for the type checker: there would be a problem
-    return Configuration(settings, tuple(filter(None, scanners)), tuple(loading.warnings(settings)))
+    good = tuple(filter(None, scanners))
+    return Configuration(settings, good, (*loading.warnings(settings), *loading.short_secrets(settings, good)))
 
 
 def load_scanner(path: Path, scanner_model: ScannerModel) -> tuple[str, dict[str, Any]] | None:
@@ -172,6 +174,15 @@ class _Loading:
             if offering.projects.holding_project is not None:
                 place = self.place(("offerings", position, "projects", "holding_project"))
                 yield str(Problem(place.source, place.line, place.column, place.key, HOLDING_WARNING))
+
+    def short_secrets(self, settings: Settings, scanners: Sequence[BaseModel]) -> Iterator[str]:
+        """Each secret that no redaction can take out of texts."""
+        places: list[Location] = [("waldur", *inner) for inner in short_secrets(settings.waldur)]
+        for position, scanner in enumerate(scanners):
+            places += [("offerings", position, "scanner", *inner) for inner in short_values(scanner)]
+        for location in places:
+            place = self.place(location)
+            yield str(Problem(place.source, place.line, place.column, place.key, TEXT))
 
 
 def _read(path: Path) -> Document:

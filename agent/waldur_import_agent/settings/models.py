@@ -125,7 +125,13 @@ class Waldur(Model):
     connect_timeout: Duration = Field(default=10.0, description="how long to wait for a connection")
     read_timeout: Duration = Field(default=10.0, description="how long to wait for an answer, or its next part")
     page_size: int = Field(default=300, ge=1, le=300, description="rows per page of a list; Waldur's maximum is 300")
-    creates_in_flight: int = Field(default=8, ge=1, le=64, description="how many records are created at the same time")
+    max_in_flight: int = Field(
+        default=8,
+        ge=1,
+        le=64,
+        description="how many requests may be under way at the same time, for all offerings together; after an answer "
+        "429 or 503 half as many, and one more for each 50 answers",
+    )
     effort: Effort = Field(default=Effort(), description="retries per kind of call")
 
     @model_validator(mode="after")
@@ -298,7 +304,8 @@ class Settings(Model):
     offerings: tuple[OfferingSettings, ...] = Field(min_length=1, description="the offerings to answer for")
     instance: str = Field(
         default="default",
-        pattern=r"^[\w.-]{1,64}$",
+        max_length=64,  # in the pattern, {1,64} of Unicode's letters would cost six megabytes for ever
+        pattern=r"^[\w.-]+$",
         description="whose the records are: keep it when the agent moves to another host",
     )
     poll_interval: Duration = Field(default=30.0, description="how often to ask Waldur for requests")

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import io
 import os
 import shutil
 import signal
@@ -180,17 +181,17 @@ async def _feed(stream: asyncio.StreamWriter, data: bytes) -> None:
 
 async def _read_capped(stream: asyncio.StreamReader, limit: int, give: Callable[[bytes], None] | None = None) -> bytes:
     """What is read, or nothing where `give` gets it. Raises _TooMuchError once it is more than `limit`."""
-    chunks = bytearray()
+    kept = io.BytesIO()  # gives what is in it without a copy, which would double the memory of a large output
     count = 0
     while chunk := await stream.read(CHUNK):
         count += len(chunk)
-        if give is None or len(chunks) < BEGINNING:
-            chunks += chunk
+        if give is None or kept.tell() < BEGINNING:
+            kept.write(chunk)
         if count > limit:
-            raise _TooMuchError(limit, bytes(chunks[:BEGINNING]))
+            raise _TooMuchError(limit, kept.getvalue()[:BEGINNING])
         if give is not None:
             give(chunk)
-    return bytes(chunks) if give is None else b""
+    return kept.getvalue() if give is None else b""
 
 
 async def _kill_group(process: asyncio.subprocess.Process) -> None:

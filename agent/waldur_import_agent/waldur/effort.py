@@ -1,7 +1,11 @@
-"""How hard to try, per kind of call. Only what a later attempt may cure is tried again: WaldurUnavailableError."""
+"""How hard to try, per kind of call, and when: each attempt waits for its turn among the requests in flight.
+
+Only what a later attempt may cure is tried again: WaldurUnavailableError.
+"""
 
 import asyncio
 import functools
+import math
 import time
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
@@ -13,7 +17,8 @@ from waldur_import_agent.errors import StoppedError
 from waldur_import_agent.log import get_logger
 from waldur_import_agent.settings import models
 from waldur_import_agent.system import wait_for_event
-from waldur_import_agent.waldur.errors import WaldurUnavailableError
+from waldur_import_agent.waldur.errors import WaldurError, WaldurUnavailableError
+from waldur_import_agent.waldur.in_flight import OVERLOADED, InFlight
 
 EQUAL_REFUSALS_MAX = 20
 """As many equal refusals in a row mean that the rest would be refused too."""
@@ -28,6 +33,7 @@ class Effort:
     """Tries calls as often and as long as the settings allow, and stops waiting when the agent stops.
 
     `stop` ends waits, never an attempt. `clock` gives seconds, `sleep` waits for them; both can be replaced in tests.
+    `in_flight` is shared by all that speak to the same Waldur: a pause for which one is asked is kept by all.
     """
 
     def __init__(
@@ -37,11 +43,13 @@ class Effort:
         *,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[object]] | None = None,
+        in_flight: InFlight | None = None,
     ) -> None:
         self._settings = settings
         self._stop = stop or asyncio.Event()
         self._clock = clock
         self._sleep = sleep or functools.partial(wait_for_event, self._stop)
+        self._in_flight = in_flight or InFlight()
 
     async def read(self, call: Call[T]) -> T:
         """Read something: a page of a list, an object."""
@@ -49,7 +57,7 @@ class Effort:
 
     async def once(self, call: Call[T]) -> T:
         """Claim: one attempt within its time. Where it fails, the caller looks up what became of it."""
-        return await _within(self._settings.claim.within, call)
+        return await self._attempt(_Time(self._clock, self._settings.claim.within), call)
 
     async def create(self, call: Call[T], look_up: Callable[[], Awaitable[T | None]]) -> T:
         """Create something. `look_up` gives what an attempt has created although its answer did not come, or None.
@@ -77,8 +85,10 @@ class Effort:
         attempt = 1
         while True:
             try:
-                return await _within(policy.within, call)
+                return await self._attempt(_Time(self._clock, policy.within), call)
             except WaldurUnavailableError as error:
+                if error.retry_after:
+                    await self._pause(error.retry_after, error)
                 undone = error.status == HTTPStatus.INTERNAL_SERVER_ERROR
                 found = await self.look_for(look_up, 0.0 if undone else policy.look_for)
                 if found is not None:
@@ -86,7 +96,8 @@ class Effort:
                 if attempt == policy.attempts:
                     raise
                 attempt += 1
-                await self._pause(error.retry_after or 1.0, error)
+                if not error.retry_after:
+                    await self._pause(1.0, error)
 
     @property
     def settles_within(self) -> float:
@@ -111,14 +122,14 @@ class Effort:
 
     async def _persist(self, policy: models.Retry, call: Call[T]) -> T:
         """Try within the policy's count and time. Raises the last error, or StoppedError from it during a wait."""
-        deadline = self._clock() + policy.within
+        time_left = _Time(self._clock, policy.within)
         last_error: WaldurUnavailableError | None = None
         full_jitter = wait_random_exponential(multiplier=policy.wait_min, max=policy.wait_max)
 
         async def attempt() -> T:
             nonlocal last_error
             try:
-                return await _within(deadline - self._clock(), call)
+                return await self._attempt(time_left, call)
             except WaldurUnavailableError as error:
                 last_error = error
                 raise
@@ -129,7 +140,7 @@ class Effort:
             return jitter if asked is None else asked + min(jitter, policy.wait_min)
 
         def enough(state: RetryCallState) -> bool:
-            return state.attempt_number >= policy.attempts or self._clock() + state.upcoming_sleep >= deadline
+            return state.attempt_number >= policy.attempts or state.upcoming_sleep >= time_left()
 
         async def pause(seconds: float) -> None:
             await self._pause(seconds, last_error)
@@ -139,12 +150,62 @@ class Effort:
         )
         return await retrying(attempt)
 
+    async def _attempt(self, time_left: "_Time", call: Call[T]) -> T:
+        """One attempt, when it is its turn. Raises WaldurUnavailableError also where it cannot be sent in its time.
+
+        To wait behind other requests of the agent takes nothing of its time; a pause that Waldur asks for does.
+        """
+        asked = self._clock()
+        async with self._in_flight.turn():
+            time_left.extend(self._clock() - asked)
+            await self._let_pause_pass(time_left)
+            age = self._in_flight.age
+            try:
+                result = await _within(time_left(), call)
+            except WaldurUnavailableError as error:
+                if error.status in OVERLOADED:
+                    self._in_flight.overloaded(age, error.retry_after or 0.0, self._clock())
+                raise
+            except WaldurError:
+                self._in_flight.answered(age)
+                raise
+            self._in_flight.answered(age)
+            return result
+
+    async def _let_pause_pass(self, time_left: "_Time") -> None:
+        """Wait while Waldur wants no requests, and longer where that is asked for meanwhile."""
+        waited_until = None
+        while (until := self._in_flight.paused_until) > self._clock() and until != waited_until:
+            seconds = until - self._clock()
+            error = WaldurUnavailableError(
+                "", "", None, f"it asks for a pause of {seconds:.3g} more seconds; not sent", retry_after=seconds
+            )
+            if seconds >= time_left():
+                raise error
+            await self._pause(seconds, error)
+            waited_until = until
+
     async def _pause(self, seconds: float, error: WaldurUnavailableError | None) -> None:
         """Wait before another attempt. Raises StoppedError when the agent stops."""
         get_logger().debug("Waldur is tried again", seconds=round(seconds, 1), error=str(error))
         await self._sleep(seconds)
         if self._stop.is_set():
             raise StoppedError(f"Stopped while waiting to try again ({error})") from error
+
+
+class _Time:
+    """How many seconds are left of those that a call may take, by a clock."""
+
+    def __init__(self, clock: Callable[[], float], seconds: float) -> None:
+        self._clock = clock
+        self._deadline = clock() + seconds
+
+    def __call__(self) -> float:
+        return self._deadline - self._clock()
+
+    def extend(self, seconds: float) -> None:
+        """Give so many more."""
+        self._deadline += seconds
 
 
 async def _within(seconds: float, call: Call[T]) -> T:
@@ -155,4 +216,5 @@ async def _within(seconds: float, call: Call[T]) -> T:
     except TimeoutError as error:
         notes = getattr(error.__cause__, "__notes__", [""])
         method, _, path = notes[0].partition(" ")
-        raise WaldurUnavailableError(method, path, None, f"no answer within {max(seconds, 0):.3g} seconds") from error
+        shown = math.ceil(max(seconds, 0.0) * 1000) / 1000  # the clock has gone on a little since the time was set
+        raise WaldurUnavailableError(method, path, None, f"no answer within {shown:.3g} seconds") from error

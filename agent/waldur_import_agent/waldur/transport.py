@@ -179,7 +179,7 @@ class WaldurTransport:
 
 def http_client(settings: models.Waldur, transport: httpx.AsyncBaseTransport | None = None) -> httpx.AsyncClient:
     """The HTTP client that the settings describe, without a token. Raises ConfigurationError."""
-    connections = settings.creates_in_flight + 8  # the creates and the reads of some offerings beside them
+    connections = settings.max_in_flight + 8  # the creates and the reads of some offerings beside them
     # whoever brings the transport brings its TLS and proxy too; reading the system's certificates takes a while
     verify = ssl_context(settings) if transport is None else True
     try:
@@ -219,7 +219,7 @@ def _encode(method: str, path: str, body: Any) -> bytes:
         content = text.encode()
     except ValueError as error:  # NaN, or bytes that were no text
         raise WaldurInvalidError(method, path, None, f"not sent, it cannot be stored: {error}") from error
-    if ESCAPED_NUL.search(text):
+    if "\\u0000" in text and ESCAPED_NUL.search(text):
         raise WaldurInvalidError(method, path, None, "not sent, it cannot be stored: a NUL character")
     return content
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-COPIED = ("/etc", "/usr/local/bin", "/var/lib/systemd")
+COPIED = ("/etc", "/usr/local/bin", "/run/lock")
 """Directories that the commands write files into."""
 EMPTY = ("/opt/waldur-import-agent", "/var/lib/waldur-import-agent")
 """Directories that are the agent's own; made on the real host as mount points, and removed again."""

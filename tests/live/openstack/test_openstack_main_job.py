@@ -19,7 +19,7 @@ from waldur_import_agent.records import Marker
 from waldur_import_agent.sandbox import Request, Sandbox
 from waldur_import_agent.scanners.openstack.login import APPLICATION
 
-README = Path(__file__).parents[3] / "README.md"
+PAGE = Path(__file__).parents[3] / "docs" / "scanners" / "openstack.md"
 LIMIT = 280.0
 """Seconds that one command may take: 2,000 quotas, and as many records."""
 KINDS = ["project", "server", "volume"]
@@ -35,10 +35,10 @@ WITH_THINGS = {"exclude": [{"name": "^project-0(0[3-9]|1)"}]}
 
 
 def documented_offering() -> dict[str, Any]:
-    """The offering of OpenStack tenants in the README, as written."""
-    blocks = re.findall(r"^```yaml\n(.*?)^```$", README.read_text(), re.MULTILINE | re.DOTALL)
-    (block,) = [block for block in blocks if "type: openstack" in block]
-    ((offering,),) = [yaml.safe_load(block)]
+    """The offering of OpenStack tenants in the documentation, as written."""
+    blocks = re.findall(r"^```yaml\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    (block,) = [block for block in blocks if block.startswith("offerings:")]
+    (offering,) = yaml.safe_load(block)["offerings"]
     found: dict[str, Any] = offering
     return found
 
@@ -60,7 +60,7 @@ async def station(
 
 
 def configure(station: Station, *, rules: list[dict[str, Any]] | None = None, **scanner: Any) -> None:
-    """The README's offering; keywords are further settings of its scanner."""
+    """The documented offering; keywords are further settings of its scanner."""
     offering = documented_offering() | {"uuid": station.offering.uuid}
     offering["scanner"] |= scanner
     if rules is not None:
@@ -120,7 +120,7 @@ def uuids(station: Station) -> dict[str, str]:
 async def test_everything_is_reported_then_nothing_is_written_then_what_has_changed(
     station: Station, openstack_lab: OpenstackLab, cloud: Cloud
 ) -> None:
-    """1,100 projects, with the README's example as written: each right, none missing, within the budget of requests.
+    """1,100 projects, with the documented example as written: each right, none missing, within the budget of requests.
 
     A second request writes nothing. Then servers and volumes are asked for too, a project deleted in Keystone is
     withdrawn, a renamed one and one with another quota are refreshed, and no other record of a project is touched.

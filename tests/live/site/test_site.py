@@ -53,7 +53,7 @@ def visits(browser: Browser, site: tuple[Path, str]) -> dict[str, Visit]:
 
 
 def test_every_page_is_whole_on_a_phone(visits: dict[str, Visit]) -> None:
-    """No page has a missing picture, an error in the console, or is wider than the screen, and none asks another host."""
+    """No page lacks a picture, has an error in the console, is wider than the screen, or asks another host."""
     assert len(visits) > 20
     assert [f"{seen.address}: {fault}" for seen in visits.values() for fault in seen.wrong] == []
 
@@ -70,11 +70,11 @@ def test_pictures_can_be_read_on_a_phone(visits: dict[str, Visit], browser: Brow
     """In no picture is a text cut off, covered by another, or too small at the size at which a phone shows it."""
     smallest: dict[str, float] = {}
     for seen in visits.values():
-        for picture, scale in seen.pictures.items():
-            smallest[picture] = min(scale, smallest.get(picture, scale))
+        for picture, width in seen.pictures.items():
+            smallest[picture] = min(width, smallest.get(picture, width))
     assert len(smallest) >= 5
     page = browser.new_page(viewport={"width": 1000, "height": 1000})
-    assert [fault for picture, scale in smallest.items() for fault in faults_of_picture(page, picture, scale)] == []
+    assert [fault for picture, width in smallest.items() for fault in faults_of_picture(page, picture, width)] == []
 
 
 def test_search_finds_without_a_network(phone: Page, site: tuple[Path, str]) -> None:
@@ -84,6 +84,22 @@ def test_search_finds_without_a_network(phone: Page, site: tuple[Path, str]) -> 
     phone.locator("label[for=__search]").first.click()
     phone.locator(".md-search__input").press_sequentially("token_file")
     phone.locator(".md-search-result__link", has_text="waldur.token_file").first.wait_for(state="attached")
+
+
+def test_copied_from_a_terminal_are_the_commands(browser: Browser, site: tuple[Path, str]) -> None:
+    """The button beside a terminal's text copies the commands, without prompts and outputs."""
+    _, address = site
+    page = browser.new_page(permissions=["clipboard-read", "clipboard-write"])
+    page.goto(f"{address}/how-to/shell.html")
+    block = page.locator(".highlight", has_text="<Tab>").first
+    block.hover()
+    block.locator("button").first.click()
+    copied = page.evaluate("() => navigator.clipboard.readText()")
+    page.close()
+    assert [line for line in copied.splitlines() if line] == [
+        "man waldur-import-agent",
+        "waldur-import-agent re<Tab>",
+    ]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -105,7 +121,7 @@ def test_checks_find_what_is_broken(phone: Page, tmp_path: Path) -> None:
         bad = f"{address}/bad.html"
         seen = visit(phone, bad, address)
         links = list(broken_links({bad: seen}, {bad}))
-        faults = list(faults_of_picture(phone, f"{address}/bad.svg", 1.0))
+        faults = list(faults_of_picture(phone, f"{address}/bad.svg", 400))
     wrong = "\n".join(seen.wrong)
     for part in ("console: trouble", "404: ", "missing picture", "without a text", "wider than the screen: 8"):
         assert part in wrong

@@ -16,18 +16,11 @@ from waldur_import_agent.scanners.slurmrestd.settings import SlurmrestdSettings
 HERE = Path(__file__).parent
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark all tests of this folder, so that `-m "not live_slurm"` leaves them out.
-
-    Under `--dist loadgroup` the tests of a release stay with one worker, beside those of the other release.
-    """
+    """Mark all tests of this folder, so that `-m "not live_slurm"` leaves them out."""
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.live_slurm)
-            callspec = getattr(item, "callspec", None)
-            if callspec is not None and "slurm_lab" in callspec.params:
-                item.add_marker(pytest.mark.xdist_group(callspec.params["slurm_lab"]))
 
 
 @pytest.fixture(scope="session", params=list(RELEASES))

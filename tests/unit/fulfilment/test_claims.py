@@ -127,6 +127,30 @@ async def test_request_that_may_be_anothers_is_given_up_without_an_end(site: Sit
     assert (request.state, site.scanner.scans) == ("Processing", 0)
 
 
+async def test_request_that_was_given_up_without_an_end_is_left_to_a_person_after_a_week(
+    site: Site, later: Later
+) -> None:
+    """Until then it is said once, not at each poll; then the log says what to do, and it costs nothing more."""
+    request = site.ask()
+    site.sandbox.start_processing(request)
+    note_claim(site, request, phase=Phase.AMBIGUOUS, attempts=5)
+    with capture_logs() as lines:
+        async with site.agent() as answerer:
+            for _ in range(3):
+                await answerer.answer()
+    for event in ("request not ended", "claim resumed"):
+        levels = [line["log_level"] for line in lines if line["event"].startswith(event)]
+        assert levels[1:] == ["debug", "debug"]
+    later(timedelta(days=6))
+    await site.round()
+    assert site.journal_claims() == [request.uuid]
+    later(timedelta(days=8))
+    with capture_logs() as lines:
+        await site.round()
+    assert [line["log_level"] for line in lines if "given up: end it by hand" in line["event"]] == ["error"]
+    assert (request.state, site.journal_claims(), site.scanner.scans) == ("Processing", [], 0)
+
+
 async def test_request_that_was_given_up_without_an_end_is_ended_by_a_round_that_succeeds(site: Site) -> None:
     """The next request asks the same question: what answers it answers the one that was left, too."""
     left = site.ask()

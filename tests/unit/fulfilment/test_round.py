@@ -1,10 +1,21 @@
 """One round against the sandbox: what is written, and how the request ends."""
 
+import asyncio
+import os
+import threading
+from functools import partial
+
+import pytest
+from structlog.testing import capture_logs
+
 from support.builders import BETA, found
 from support.site import Site
+from waldur_import_agent import id_pattern
 from waldur_import_agent.fulfilment import Ending
+from waldur_import_agent.placement import table
 from waldur_import_agent.records import Marker
 from waldur_import_agent.sandbox import Answer, Fault, requests_to
+from waldur_import_agent.system import read_in_thread
 
 COMPONENTS = {"cpu": {"from": "GrpTRESMins.cpu", "unit_factor": 60}}
 
@@ -211,7 +222,7 @@ async def test_record_that_waldur_chokes_on_does_not_hold_up_the_others(site: Si
     site.sandbox.faults.append(
         Fault(requests_to("POST", "/api/backend-resources/"), Answer(500, "<h1>x</h1>"), times=5)
     )
-    site.waldur_settings = {"creates_in_flight": 1}
+    site.waldur_settings = {"max_in_flight": 1}
     request = site.ask()
     site.finds("hpc_one", "hpc_two")
     await site.round()
@@ -233,7 +244,7 @@ async def test_lost_answer_to_a_delete_is_no_outage(site: Site) -> None:
 
 async def test_refused_deletes_are_equal_and_not_sent_again(site: Site) -> None:
     """Deletes that are refused alike stop after twenty, and are not repeated because the receipt still lists them."""
-    site.waldur_settings = {"creates_in_flight": 1}
+    site.waldur_settings = {"max_in_flight": 1}
     site.allow_withdrawals = True
     site.ask()
     site.finds(*(f"hpc_{number}" for number in range(30)))
@@ -270,7 +281,7 @@ async def test_refused_record_ends_erred_and_the_rest_is_reported(site: Site) ->
 
 async def test_twenty_equal_refusals_stop(site: Site) -> None:
     """Twenty equal refusals in a row mean that the rest would be refused as well: it is not tried."""
-    site.waldur_settings = {"creates_in_flight": 1}
+    site.waldur_settings = {"max_in_flight": 1}
     site.sandbox.faults.append(Fault(requests_to("POST", "/api/backend-resources/"), Answer(403, {"detail": "No."})))
     request = site.ask()
     site.finds(*(f"hpc_{number}" for number in range(100)))
@@ -282,7 +293,7 @@ async def test_twenty_equal_refusals_stop(site: Site) -> None:
 
 async def test_different_refusals_do_not_stop(site: Site) -> None:
     """Only equal refusals in a row count: a success between them starts the count anew."""
-    site.waldur_settings = {"creates_in_flight": 1}
+    site.waldur_settings = {"max_in_flight": 1}
     for number in range(30):
         site.sandbox.faults.append(
             Fault(
@@ -505,3 +516,74 @@ async def test_missing_overrides_file_ends_erred(site: Site) -> None:
     await site.round()
     assert request.state == "Erred"
     assert "no.csv" in request.error_message
+
+
+@pytest.mark.parametrize("key", ["overrides_file", "directory_file"])
+async def test_a_file_server_that_hangs_ends_erred(site: Site, monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    """Not the agent: the request says which file, and the next one is answered when the server is back."""
+    path = site.directory / "projects.csv"
+    path.write_text("backend_id,project,uuid,slug\n")
+    site.offering_settings = {"projects": {key: str(path)}}
+    answers = threading.Event()
+    with monkeypatch.context() as patch:
+        patch.setattr(table, "read_regular", lambda path, limit: answers.wait())
+        patch.setattr(table, "read_in_thread", partial(read_in_thread, seconds=0.01))
+        request = site.ask()
+        await site.round()
+        answers.set()
+    assert request.state == "Erred"
+    assert f"file {path} cannot be read: its file system did not answer within 0.01 seconds" in request.error_message
+    request = site.ask()
+    await site.round()
+    assert request.state == "Done"
+
+
+async def test_a_token_file_that_hangs_leaves_the_requests_as_they_are(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No claim is made; a stop does not wait for the file server, and the journal is kept."""
+    site.waldur_settings = {"token": None, "token_file": site.directory / "token"}
+    os.mkfifo(site.directory / "token")
+    request = site.ask()
+    task = asyncio.create_task(site.round())
+    await asyncio.sleep(0)
+    site.stop.set()
+    report = await task
+    assert (request.state, report.outcome.ending) == ("Sent", Ending.WAITING)
+    os.close(os.open(site.directory / "token", os.O_RDWR))
+
+
+async def test_ids_that_the_offering_does_not_allow_are_skipped(site: Site) -> None:
+    """By its backend_id_rules, in the provider's words; the rest is reported."""
+    site.offering.backend_id_rules = {"format": {"regex": "hpc_[a-z]+", "description": "hpc_ and letters"}}
+    site.finds("hpc_one", "hpc_2")
+    site.ask()
+    report = await site.round()
+    assert site.ids() == ["hpc_one"]
+    assert report.plan is not None
+    assert [item.why for item in report.plan.skipped] == [
+        "the offering's backend_id_rules would refuse the import: hpc_[a-z]+ (hpc_ and letters)"
+    ]
+
+
+async def test_a_hostile_rule_for_ids_does_not_hold_the_agent_up(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would take for ever, with Python's lock held: it is given up, all is reported, and the log says so."""
+    monkeypatch.setattr(id_pattern, "SECONDS", 0.5)
+    site.offering.backend_id_rules = {"format": {"regex": "(a+)+$"}}
+    site.finds(found("a" * 200 + "!"))
+    request = site.ask()
+    with capture_logs() as logs:
+        await site.round()
+    assert request.state == "Done"
+    assert len(site.records()) == 1
+    assert ["(a+)+$" in entry["note"] for entry in logs if entry["event"] == "survey"].count(True) == 1
+
+
+async def test_a_timeout_of_the_scanner_itself_is_not_the_deadline(site: Site) -> None:
+    """A socket's, for example: scan_timeout would be the wrong thing to change."""
+    site.scanner.errors.append(TimeoutError("the read operation timed out"))
+    request = site.ask()
+    await site.round()
+    assert request.state == "Erred"
+    assert "TimeoutError: the read operation timed out" in request.error_message
+    assert "scan_timeout" not in request.error_message

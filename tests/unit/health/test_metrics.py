@@ -65,6 +65,18 @@ def test_requests_to_waldur(measured: Measured) -> None:
     assert measured.value(f"{name}_count", verb="read", status="none") == 1
 
 
+def test_requests_in_flight(measured: Measured) -> None:
+    """The limit and those that wait as they are now; halvings are counted, with the pauses asked for."""
+    measured.metrics.load(8, 0, None)
+    measured.metrics.load(4, 7, 30.0)
+    measured.metrics.load(2, 6, 2.5)
+    measured.metrics.load(3, 5, None)
+    assert measured.value("waldur_requests_in_flight_limit") == 3
+    assert measured.value("waldur_requests_waiting") == 5
+    assert measured.value("waldur_overloads_total") == 2
+    assert measured.value("waldur_pause_seconds_total") == 32.5
+
+
 def test_rounds_and_records(measured: Measured) -> None:
     """Rounds by outcome with their duration, records by action; a poll without requests is no round."""
     measured.offering.ended(ended())

@@ -5,10 +5,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, SecretStr
 
 from waldur_import_agent.errors import ConfigurationError
 from waldur_import_agent.settings.load import Configuration, load_configuration
+
+
+class Door(BaseModel):
+    """A part of these settings."""
+
+    code: SecretStr | None = None
 
 
 class ShelfSettings(BaseModel):
@@ -19,6 +25,7 @@ class ShelfSettings(BaseModel):
     root: Path
     depth: int = 1
     tags: list[str] = []
+    door: Door = Door()
 
 
 def scanner_model(name: str) -> type[BaseModel]:

@@ -163,4 +163,4 @@ def test_a_token_of_the_environment_causes_no_warning(load: Load, directory: Pat
     """Who can read the configuration file does not matter then."""
     load()
     (directory / "config.yaml").chmod(0o644)
-    assert load(WALDUR_IMPORT_AGENT__WALDUR__TOKEN="abc").warnings == ()
+    assert load(WALDUR_IMPORT_AGENT__WALDUR__TOKEN="abc123").warnings == ()

@@ -162,7 +162,7 @@ async def test_drip_without_end() -> None:
 
     effort = Effort(EffortSettings.model_validate({"read": {"attempts": 1, "within": "300ms"}}))
     async with speaking(speak, read_timeout="10s") as client:
-        with pytest.raises(WaldurUnavailableError, match=r"/api/projects/.*no answer within 0\.3 seconds"):
+        with pytest.raises(WaldurUnavailableError, match=r"/api/projects/.*no answer within 0\.\d+ seconds"):
             await effort.read(client.list_projects)
 
 

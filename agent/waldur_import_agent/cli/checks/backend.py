@@ -29,10 +29,13 @@ PLACEMENT = "placement"
 
 async def check_scanner(settings: "OfferingSettings", scanner: "Scanner") -> list[Finding]:
     """The scanner's own check, within scan_timeout."""
+    deadline = asyncio.timeout(settings.scan_timeout)
     try:
-        async with asyncio.timeout(settings.scan_timeout), scanner:
+        async with deadline, scanner:
             checks = await scanner.check()
     except TimeoutError:
+        if not deadline.expired():
+            raise
         found = f"its check did not end within {settings.scan_timeout:g} seconds (scan_timeout)"
         return of_offering(settings.uuid, [failed(scanner.kind, found, "See whether the backend hangs")])
     except AgentError as error:

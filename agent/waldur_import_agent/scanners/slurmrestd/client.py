@@ -4,6 +4,7 @@ import asyncio
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from http import HTTPStatus
 from types import TracebackType
 from typing import Any, Self
@@ -16,6 +17,7 @@ from waldur_import_agent.scanners.slurmrestd.document import Document
 from waldur_import_agent.scanners.slurmrestd.failures import TokenRefusedError, doubts, failure
 from waldur_import_agent.scanners.slurmrestd.settings import SlurmrestdSettings
 from waldur_import_agent.scanners.slurmrestd.token import Token, read_token
+from waldur_import_agent.system import read_in_thread
 
 CONNECT_TIMEOUT = 10.0
 """Seconds to wait for a connection."""
@@ -35,9 +37,9 @@ class Rest:
 
 
 class Slurmrestd:
-    """A connection for one scan or one check. Nothing but GET is sent.
+    """A connection for one scan or one check, to be entered. Nothing but GET is sent.
 
-    All methods raise BackendUnavailableError or BackendMisconfiguredError.
+    All methods, and entering it, raise BackendUnavailableError or BackendMisconfiguredError.
     """
 
     def __init__(self, settings: SlurmrestdSettings, on_token: Callable[[str], None] = lambda _: None) -> None:
@@ -45,19 +47,21 @@ class Slurmrestd:
         self._settings = settings
         self._on_token = on_token
         self._token: Token | None = None
+        self._http: httpx.AsyncClient
+
+    async def __aenter__(self) -> Self:
+        settings = self._settings
         self._http = httpx.AsyncClient(
             base_url=settings.url or "http://localhost",
             headers={"Accept": "application/json", "User-Agent": f"waldur-import-agent/{__version__}"},
             # an answer may take as long as it wants to begin: the time is for all of it
             timeout=httpx.Timeout(None, connect=CONNECT_TIMEOUT),
             transport=httpx.AsyncHTTPTransport(
-                uds=str(settings.socket) if settings.socket else None, verify=_tls(settings)
+                uds=str(settings.socket) if settings.socket else None, verify=await _tls(settings)
             ),
             trust_env=False,  # neither a password of .netrc nor a proxy: slurmrestd is beside the agent
             follow_redirects=False,
         )
-
-    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(
@@ -180,12 +184,22 @@ def _not_accepted(refused: TokenRefusedError, token: Token) -> TokenRefusedError
     return TokenRefusedError(f"SLURM does not accept {token}: {refused.args[0]}", remedy=NEW_TOKEN)
 
 
-def _tls(settings: SlurmrestdSettings) -> ssl.SSLContext | bool:
-    """How slurmrestd's certificate is verified. Raises BackendMisconfiguredError where ca_file cannot be used."""
+async def _tls(settings: SlurmrestdSettings) -> ssl.SSLContext | bool:
+    """How slurmrestd's certificate is verified.
+
+    Raises BackendMisconfiguredError where ca_file cannot be used, BackendUnavailableError where its file server hangs.
+    """
     if settings.url is None or not settings.url.startswith("https://"):
         return False
+    if settings.ca_file is None:
+        return ssl.create_default_context()
     try:
-        return ssl.create_default_context(cafile=settings.ca_file)
+        return await read_in_thread(settings.ca_file, partial(ssl.create_default_context, cafile=settings.ca_file))
+    except TimeoutError as error:
+        raise BackendUnavailableError(
+            f"scanner.ca_file {settings.ca_file} cannot be read: {error.strerror}",
+            remedy="Look at the file server that it is on",
+        ) from error
     except OSError as error:
         raise BackendMisconfiguredError(
             f"scanner.ca_file {settings.ca_file} cannot be used: {error.strerror or error}",

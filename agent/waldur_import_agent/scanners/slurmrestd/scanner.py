@@ -46,12 +46,15 @@ class SlurmrestdScanner:
 
     async def check(self) -> Sequence[Check]:
         """Whether a scan would see all: token, server, cluster, the token's user's rights; up to what fails."""
-        settings = self._settings
-        checks: list[Check] = []
         try:
-            rest = Slurmrestd(settings, self._on_token)
+            async with Slurmrestd(self._settings, self._on_token) as rest:
+                return await self._look(rest)
         except BackendError as error:
             return [Check("slurmrestd", CheckStatus.FAIL, str(error.args[0]), error.remedy)]
+
+    async def _look(self, rest: Slurmrestd) -> list[Check]:
+        settings = self._settings
+        checks: list[Check] = []
         version: list[ApiVersion] = []
         clusters: list[str] = []
 
@@ -71,13 +74,12 @@ class SlurmrestdScanner:
             told = await RestReader(rest, version[0], settings).check_rights(clusters[0])
             return f"the token's user {await rest.user() or '(unknown)'} sees all accounts: {told}"
 
-        async with rest:
-            for name, look in (("token", token), ("slurmrestd", server), ("cluster", cluster), ("rights", rights)):
-                try:
-                    checks.append(Check(name, CheckStatus.PASS, await look()))
-                except BackendError as error:
-                    checks.append(Check(name, CheckStatus.FAIL, str(error.args[0]), error.remedy))
-                    break
+        for name, look in (("token", token), ("slurmrestd", server), ("cluster", cluster), ("rights", rights)):
+            try:
+                checks.append(Check(name, CheckStatus.PASS, await look()))
+            except BackendError as error:
+                checks.append(Check(name, CheckStatus.FAIL, str(error.args[0]), error.remedy))
+                break
         return checks
 
     async def scan(self) -> Scan:

@@ -13,7 +13,6 @@ from waldur_import_agent.scanners.openstack.settings import ApplicationCredentia
 from waldur_import_agent.settings.models import OfferingSettings
 
 PAGE = (Path(__file__).parents[4] / "docs/scanners/openstack.md").read_text()
-SLURM = (Path(__file__).parents[4] / "docs/scanners/slurm.md").read_text()
 SOURCES = Path(waldur_import_agent.__file__).parent / "scanners/openstack"
 TABLE = PAGE.partition("## Troubleshooting by message")[2]
 MESSAGES = (
@@ -113,14 +112,3 @@ def test_the_overrides_are_rules() -> None:
     rules = {name: rule for text in examples for name, rule in yaml.safe_load(text).items()}
     assert all(rule.endswith("role:import_reader") for rule in rules.values())
     assert len(rules) == 8
-
-
-def test_the_page_has_the_outline_of_the_others() -> None:
-    """Whoever knows one page finds his way in the other."""
-
-    def outline(page: str) -> list[str]:
-        return re.findall(r"^## (.+)$", page, re.MULTILINE)
-
-    ours = outline(PAGE)
-    ours[ours.index("Regions, scopes and hierarchies")] = "Hierarchies and identity"
-    assert ours == outline(SLURM)

@@ -1,19 +1,28 @@
 """Where the credential comes from, what the token says, and which regions are read."""
 
+import io
 import os
+import threading
+from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 import yaml
+from keystoneauth1.session import Session
 
-from unit.scanners.openstack.fake_cloud import SECRET, FakeCloud
+from unit.scanners.openstack.fake_cloud import SECRET, FakeCloud, Instead
 from unit.scanners.openstack.scanning import scan
+from unit.scanners.openstack.serving import serving
 from waldur_import_agent import __version__
-from waldur_import_agent.scanners.base import BackendMisconfiguredError
-from waldur_import_agent.scanners.openstack import OpenStackScanner
+from waldur_import_agent.scanners.base import BackendMisconfiguredError, BackendUnavailableError, ReadsSecrets
+from waldur_import_agent.scanners.openstack import OpenStackScanner, login
+from waldur_import_agent.scanners.openstack.answers import bound
 from waldur_import_agent.scanners.openstack.login import logged_in
 from waldur_import_agent.scanners.openstack.settings import OpenStackSettings
+from waldur_import_agent.system import read_in_thread
 
 
 @pytest.fixture(autouse=True)
@@ -165,3 +174,105 @@ async def test_the_projects_of_one_domain(cloud: FakeCloud) -> None:
     assert result.complete
     assert result.excluded == {}
     assert not cloud.count("identity", "/domains")
+
+
+KEYSTONE_TOKEN = "a-token-0123456789"  # what the fake cloud gives
+
+
+async def told_by(**block: Any) -> list[str]:
+    """The secrets that a scanner with this block tells in a scan, and in a check."""
+    told: list[list[str]] = []
+    for look in (OpenStackScanner.scan, OpenStackScanner.check):
+        made = OpenStackScanner(OpenStackSettings.model_validate({"quotas": [], **block}))
+        assert isinstance(made, ReadsSecrets)
+        told.append([])
+        made.tell_secrets(told[-1].append)
+        await look(made)
+    scanned, checked = told
+    assert scanned == checked
+    return scanned
+
+
+async def test_each_secret_is_told_for_the_logs(cloud: FakeCloud, tmp_path: Path) -> None:
+    """That of the credential, wherever it is from, and the token of the login."""
+    (tmp_path / "secret").write_text(f"{SECRET}\n")
+    credential = {"auth_url": cloud.auth_url, "id": "appcred"}
+    in_file = {**credential, "secret_file": tmp_path / "secret"}
+    assert set(await told_by(application_credential=in_file)) == {SECRET, KEYSTONE_TOKEN}
+    file = clouds(cloud, tmp_path / "clouds.yaml")
+    assert await told_by(cloud="waldur", clouds_file=file) == [SECRET, KEYSTONE_TOKEN]
+
+
+async def test_passwords_of_clouds_yaml_are_told(cloud: FakeCloud, tmp_path: Path) -> None:
+    """And not what is no secret."""
+    auth = {"auth_url": cloud.auth_url, "username": "scanner", "password": "sesame-sesame", "project_name": "admin"}
+    auth |= {"user_domain_name": "Default", "project_domain_name": "Default"}
+    file = tmp_path / "clouds.yaml"
+    file.write_text(yaml.safe_dump({"clouds": {"waldur": {"auth": auth}}}))
+    assert await told_by(cloud="waldur", clouds_file=file) == ["sesame-sesame", KEYSTONE_TOKEN]
+
+
+async def test_a_pipe_holds_no_credential(cloud: FakeCloud, tmp_path: Path) -> None:
+    """A pipe that took the file's place after the start: whoever opened it would wait for a writer."""
+    file = tmp_path / "secret"
+    file.touch()
+    credential = {"auth_url": cloud.auth_url, "id": "appcred", "secret_file": file}
+    settings = OpenStackSettings.model_validate({"application_credential": credential})
+    file.unlink()
+    os.mkfifo(file)
+    with pytest.raises(BackendMisconfiguredError, match=r"cannot be read: .*it is no regular file"):
+        await OpenStackScanner(settings).scan()
+
+
+@pytest.mark.parametrize("key", ["clouds_file", "secret_file"])
+async def test_a_file_server_that_hangs_may_answer_later(
+    cloud: FakeCloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    """The SDK would wait for ever, in one thread more with each scan."""
+    file = clouds(cloud, tmp_path / "clouds.yaml")
+    block: dict[str, Any] = {"cloud": "waldur", "clouds_file": file}
+    if key == "secret_file":
+        credential = {"auth_url": cloud.auth_url, "id": "appcred", "secret_file": file}
+        block = {"application_credential": credential}
+    answers = threading.Event()
+    monkeypatch.setattr(login, "read_regular", lambda path, limit: answers.wait())
+    monkeypatch.setattr(login, "read_in_thread", partial(read_in_thread, seconds=0.01))
+    try:
+        with pytest.raises(BackendUnavailableError, match=f"{file.name} cannot be read: its file system did not"):
+            await resources(**block)
+    finally:
+        answers.set()
+
+
+@pytest.mark.parametrize(
+    ("service", "path"), [("identity", "/auth/tokens"), ("identity", "/projects"), ("compute", "/servers")]
+)
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+async def test_no_credential_goes_to_another_host(cloud: FakeCloud, service: str, path: str, status: int) -> None:
+    """keystoneauth1 would send secret and token after any redirect."""
+    with serving(other := FakeCloud()):
+        target = f"http://localhost:{other.port}/identity/v3/auth/tokens"
+        cloud.instead.append(Instead(service, path, status, headers={"Location": target}))
+        with pytest.raises(BackendMisconfiguredError, match="the credential is not sent there") as caught:
+            await scan(cloud, kinds=["project", "server"])
+    assert f"http://127.0.0.1:{cloud.port} redirects to http://localhost:{other.port}: " in str(caught.value)
+    assert other.asked == []
+
+
+async def test_a_redirect_on_the_same_host_is_followed(cloud: FakeCloud) -> None:
+    """To another path, as behind some proxies."""
+    cloud.instead.append(Instead("identity", "/domains", 302, headers={"Location": "/identity/v3/domains"}, times=1))
+    assert (await scan(cloud)).complete
+
+
+def test_a_redirect_from_https_to_http_is_not_followed() -> None:
+    """Whoever listens on the way would read the token; the way up is allowed."""
+    session = Session()
+    bound(session)
+    look, _ = session.session.hooks["response"]
+    response = requests.Response()
+    response.status_code, response.raw = 302, io.BytesIO()
+    for here, there in (("https", "http"), ("http", "https"), ("https", "https"), ("http", "http")):
+        response.url, response.headers["location"] = f"{here}://cloud.test/v3", f"{there}://cloud.test/v3/"
+        with pytest.raises(BackendMisconfiguredError) if (here, there) == ("https", "http") else nullcontext():
+            look(response)

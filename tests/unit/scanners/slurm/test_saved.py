@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -362,3 +363,13 @@ def test_the_command_scan_saves_nothing_that_is_no_answer(
     assert main([*command, f"{0:032}"]) == ExitCode.CONFIGURATION
     assert "nothing to save" in capsys.readouterr().err
     assert not (tmp_path / "saved").exists()
+
+
+async def test_a_pipe_is_no_dump(sacctmgr: FakeSacctmgr, tmp_path: Path) -> None:
+    """Whoever opened it would wait for a writer; nor is one of the saved answers."""
+    os.mkfifo(tmp_path / "dump")
+    with pytest.raises(BackendMisconfiguredError, match="dump cannot be read: it is no regular file"):
+        await scan(sacctmgr, from_dump=tmp_path / "dump")
+    os.mkfifo(tmp_path / "scan.json")
+    with pytest.raises(BackendMisconfiguredError, match=r"scan\.json cannot be read: it is no regular file"):
+        await scan(sacctmgr, from_files=tmp_path)

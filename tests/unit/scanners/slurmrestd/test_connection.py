@@ -3,7 +3,9 @@
 import asyncio
 import ssl
 import sys
+import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,8 @@ from unit.scanners.slurmrestd.conftest import Cluster
 from unit.scanners.slurmrestd.scanning import scan, scanner, token_file
 from unit.scanners.slurmrestd.stand_in import Answers, served
 from waldur_import_agent.scanners.base import BackendMisconfiguredError, BackendUnavailableError, CheckStatus
+from waldur_import_agent.scanners.slurmrestd import client
+from waldur_import_agent.system import read_in_thread
 
 CERTIFICATES = Path(__file__).parents[2] / "waldur/certificates"
 EACH_VERSION = pytest.mark.parametrize("cluster", ["v0.0.38", "v0.0.40", "v0.0.41", "v0.0.42"], indirect=True)
@@ -43,6 +47,22 @@ async def test_https_with_the_sites_own_certificates(https: str, tmp_path: Path)
     with pytest.raises(BackendUnavailableError, match="CERTIFICATE_VERIFY_FAILED") as raised:
         await scan(url=https, token_file=token)
     assert "scanner.ca_file" in raised.value.remedy
+
+
+async def test_a_ca_file_on_a_file_server_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may answer later; a check says so too."""
+    answers = threading.Event()
+    monkeypatch.setattr(ssl, "create_default_context", lambda cafile=None: answers.wait())
+    monkeypatch.setattr(client, "read_in_thread", partial(read_in_thread, seconds=0.01))
+    settings = {"url": "https://127.0.0.1:1", "token_file": token_file(tmp_path), "ca_file": tmp_path / "ca.pem"}
+    try:
+        with pytest.raises(
+            BackendUnavailableError, match=r"scanner\.ca_file .*ca\.pem cannot be read: its file system"
+        ):
+            await scan(**settings)
+        assert [check.status for check in await scanner(**settings).check()] == [CheckStatus.FAIL]
+    finally:
+        answers.set()
 
 
 async def test_a_ca_file_that_cannot_be_used(tmp_path: Path) -> None:

@@ -1,7 +1,10 @@
 """Where the token comes from, when it is read again, and that nothing shows it."""
 
 import logging
+import os
+import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +12,14 @@ import pytest
 
 from unit.scanners.slurmrestd.conftest import Cluster
 from unit.scanners.slurmrestd.scanning import jwt, scan, scanner, token_file
-from waldur_import_agent.scanners.base import BackendMisconfiguredError, BackendUnavailableError, CheckStatus
+from waldur_import_agent.scanners.base import (
+    BackendMisconfiguredError,
+    BackendUnavailableError,
+    CheckStatus,
+    ReadsSecrets,
+)
+from waldur_import_agent.scanners.slurmrestd import token as token_module
+from waldur_import_agent.system import read_in_thread
 
 BOTH = pytest.mark.parametrize("cluster", ["v0.0.38", "v0.0.42"], indirect=True, ids=["22.05", "24.11"])
 
@@ -193,3 +203,43 @@ async def test_check_says_until_when_the_token_is_valid(cluster: Cluster) -> Non
     checks = await scanner(**cluster.settings).check()
     assert checks[0].detail.startswith("the token of the user agent from scanner.token_file ")
     assert checks[0].detail.endswith(", which expires 2096-10-02 07:06 UTC can be read")
+
+
+async def test_a_pipe_is_no_token_file(cluster: Cluster, tmp_path: Path) -> None:
+    """Whoever opened it would wait for a writer."""
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(BackendMisconfiguredError, match="pipe cannot be read: it is no regular file"):
+        await scan(**{**cluster.settings, "token_file": tmp_path / "pipe"})
+
+
+async def test_a_file_server_that_hangs_may_answer_later(
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody has to correct a setting."""
+    answers = threading.Event()
+    monkeypatch.setattr(token_module, "open_regular", lambda path: answers.wait())
+    monkeypatch.setattr(token_module, "read_in_thread", partial(read_in_thread, seconds=0.01))
+    try:
+        with pytest.raises(BackendUnavailableError, match="its file system did not answer"):
+            await scan(**{**cluster.settings, "token_file": token_file(tmp_path)})
+    finally:
+        answers.set()
+
+
+async def test_each_token_is_told_for_the_logs(cluster: Cluster, tmp_path: Path) -> None:
+    """Before it is used, in a scan, in a check, and when it is read again."""
+    old, new = jwt("old"), jwt("new")
+    file = token_file(tmp_path, old)
+    told: list[tuple[str, int]] = []
+    made = scanner(**{**cluster.settings, "accounts": {"select": "all"}, "token_file": file})
+    assert isinstance(made, ReadsSecrets)
+    made.tell_secrets(lambda secret: told.append((secret, len(cluster.answers.asked))))
+    await made.check()
+    asked = len(cluster.answers.asked)
+    cluster.answers.tokens = {new}
+    with pytest.raises(BackendMisconfiguredError, match="does not accept"):
+        await made.scan()
+    file.write_text(new)
+    await made.scan()
+    assert [secret for secret, _ in told] == [old, old, old, new]
+    assert [before for _, before in told[:2]] == [0, asked]

@@ -1,0 +1,112 @@
+"""Puts a stored result into the documentation: the tables of docs/performance.md and the drawing beside it.
+
+.venv/bin/python -m benchmarks.document
+"""
+
+import json
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from benchmarks import plot, report, targets
+
+HERE = Path(__file__).parent
+BASELINE = HERE / "baseline.json"
+PAGE = HERE.parent / "docs" / "performance.md"
+DRAWING = HERE.parent / "docs" / "performance.svg"
+SECONDS_AND_MIB = {
+    "requests": "requests",
+    "process_starts": "process starts",
+    "wall_seconds": "seconds",
+    "ratio": "x floor",
+    "peak_mib": "peak MiB",
+}
+
+
+def page(text: str, result: Mapping[str, Any]) -> str:
+    """The page with the tables of this result between its marks. Raises ValueError where a mark is missing."""
+    for name, table in TABLES.items():
+        begin, end = f"<!-- measured: {name} -->\n", "<!-- end -->"
+        before, there, rest = text.partition(begin)
+        _, ended, after = rest.partition(end)
+        if not (there and ended):
+            raise ValueError(f"the page has no mark {begin.strip()} with {end} after it")
+        text = f"{before}{begin}{table(result)}\n{end}{after}"
+    return text
+
+
+def targets_table(result: Mapping[str, Any]) -> str:
+    """What is to be reached, and what was measured."""
+    lines = ["| case | number | at most | measured | |", "|---|---|---|---|---|"]
+    for verdict in targets.judge(result["cases"]):
+        target = verdict.target
+        lines.append(
+            f"| {_case(target.case)} | {target.number.replace('_', ' ')} | {target.most:g} {target.unit} "
+            f"| {report.figure(verdict.measured)} | {report.WORDS[verdict.met]} |"
+        )
+    return "\n".join(lines)
+
+
+def cases_table(result: Mapping[str, Any]) -> str:
+    """The numbers of each case that answers requests, and of waldur-site-agent beside them."""
+    incumbent = result["incumbent"]["cases"]
+    lines = [
+        f"| case | who | {' | '.join(SECONDS_AND_MIB.values())} |",
+        f"|---|---|{'---|' * len(SECONDS_AND_MIB)}",
+    ]
+    for case, numbers in result["cases"].items():
+        if "requests" not in numbers:
+            continue
+        lines.append(_row(case, "agent", numbers))
+        if case in incumbent:
+            lines.append(_row("", "waldur-site-agent", incumbent[case]))
+    return "\n".join(lines)
+
+
+def others_table(result: Mapping[str, Any]) -> str:
+    """Everything else: idle, many offerings, the command, the installation."""
+    incumbent = result["incumbent"]["cases"]
+    lines = ["| case | numbers |", "|---|---|"]
+    for case, numbers in result["cases"].items():
+        if "requests" not in numbers:
+            lines.append(f"| {_case(case)} | {_words(numbers)} |")
+            if case in incumbent:
+                lines.append(f"| {_case(case)}, waldur-site-agent | {_words(incumbent[case])} |")
+    return "\n".join(lines)
+
+
+TABLES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
+    "targets": targets_table,
+    "cases": cases_table,
+    "others": others_table,
+}
+
+
+def _row(case: str, who: str, numbers: Mapping[str, float]) -> str:
+    cells = (report.figure(numbers.get(name)) for name in SECONDS_AND_MIB)
+    return f"| {_case(case)} | {who} | {' | '.join(cells)} |"
+
+
+def _words(numbers: Mapping[str, float]) -> str:
+    return ", ".join(f"{name.replace('_', ' ')} {report.figure(value)}" for name, value in numbers.items())
+
+
+def _case(case: str) -> str:
+    """The case's name; an option as code, and thousands apart."""
+    accounts, blank, kind = case.partition(" ")
+    if accounts.isdecimal() and blank:
+        return f"{int(accounts):,} {kind}"
+    return f"`{case}`" if case.startswith("--") else case
+
+
+def main() -> None:
+    """Write both."""
+    result = json.loads(BASELINE.read_text())
+    PAGE.write_text(page(PAGE.read_text(), result))
+    DRAWING.write_text(plot.drawing(result))
+    sys.stderr.write(f"{PAGE} and {DRAWING} show what {BASELINE} holds\n")
+
+
+if __name__ == "__main__":
+    main()

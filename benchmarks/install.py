@@ -1,0 +1,55 @@
+"""What an installation occupies: the files of the locked core packages, and of the agent itself."""
+
+import marshal
+import re
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+
+import waldur_import_agent
+
+LOCK = Path(__file__).parent.parent / "lock" / "core.txt"
+BLOCK = 512
+MIB = 1024 * 1024
+PAGE = 4096
+"""Bytes in which a file system hands out space."""
+
+
+def core_install_mib(lock: Path = LOCK) -> float:
+    """MiB on disk of an installation without extras, compiled modules included, beside Python and pip.
+
+    Counted from the packages of the environment that this runs in, which holds them in the locked versions. One that
+    the lock names for another platform is not installed and not counted.
+    """
+    return (sum(map(_size, _locked(lock))) + _own_size()) / MIB
+
+
+def _locked(lock: Path) -> Iterator[str]:
+    yield from re.findall(r"^([A-Za-z0-9._-]+)(?:\[[^]]*\])?==", lock.read_text(), re.MULTILINE)
+
+
+def _size(name: str) -> int:
+    try:
+        files = distribution(name).files or ()
+    except PackageNotFoundError:
+        return 0
+    return sum(_on_disk(Path(str(file.locate()))) for file in files)
+
+
+def _on_disk(path: Path) -> int:
+    return path.stat().st_blocks * BLOCK if path.is_file() else 0
+
+
+def _own_size() -> int:
+    """The agent's own files: its modules with what they compile to, since it is here in an editable form."""
+    size = 0
+    for path in Path(waldur_import_agent.__file__).parent.rglob("*"):
+        if path.is_file() and path.suffix != ".pyc":
+            size += _pages(path.stat().st_size)
+        if path.suffix == ".py":
+            size += _pages(len(marshal.dumps(compile(path.read_bytes(), path.name, "exec"))))
+    return size
+
+
+def _pages(size: int) -> int:
+    return -(-size // PAGE) * PAGE

@@ -1,0 +1,73 @@
+"""The result as text: the numbers of each case, the targets, what is worse than before. Pure."""
+
+from collections.abc import Iterable, Sequence
+
+from benchmarks.targets import Cases, Regression, Verdict
+
+COLUMNS = {
+    "requests": "requests",
+    "process_starts": "starts",
+    "wall_seconds": "wall, s",
+    "ratio": "x floor",
+    "peak_mib": "peak MiB",
+    "afterwards_mib": "after MiB",
+    "cpu_seconds": "CPU, s",
+    "in_flight": "in flight",
+}
+"""The numbers of the table's columns; what else a case has is told below it."""
+WORDS = {True: "met", False: "NOT MET", None: "not measured"}
+
+
+def table(cases: Cases, incumbent: Cases) -> str:
+    """The numbers of all cases, those of waldur-site-agent below each."""
+    rows = [["case", *COLUMNS.values()]]
+    for case, numbers in cases.items():
+        if not COLUMNS.keys() & numbers.keys():
+            continue
+        rows.append([case, *(figure(numbers.get(name)) for name in COLUMNS)])
+        if case in incumbent:
+            rows.append(["  waldur-site-agent", *(figure(incumbent[case].get(name)) for name in COLUMNS)])
+    others = [
+        f"{case}: " + ", ".join(f"{name} {figure(value)}" for name, value in more.items())
+        for case, numbers in cases.items()
+        if (more := {name: value for name, value in numbers.items() if name not in COLUMNS})
+    ]
+    return "\n".join([*aligned(rows), "", *others])
+
+
+def targets(verdicts: Iterable[Verdict]) -> str:
+    """Each target: what is to be reached, what was measured, and whether that is enough."""
+    rows = [["target", "at most", "measured", ""]]
+    for verdict in verdicts:
+        target = verdict.target
+        most = f"{target.most:g} {target.unit}".strip()
+        rows.append([f"{target.case}: {target.number}", most, figure(verdict.measured), WORDS[verdict.met]])
+    return "\n".join(aligned(rows))
+
+
+def comparison(found: Sequence[Regression], compared: int) -> str:
+    """What is worse than the stored result."""
+    if not compared:
+        return "Nothing was compared: the stored result has none of these cases."
+    if not found:
+        return f"No regression: {compared} cases were compared with the stored result."
+    return "\n".join(["REGRESSION", *(f"  {regression}" for regression in found)])
+
+
+def figure(value: float | None) -> str:
+    """A number for people: whole ones as they are, others with three digits."""
+    if value is None:
+        return "-"
+    return f"{value:,.0f}" if value == int(value) or abs(value) >= 1000 else f"{value:.3g}"  # noqa: PLR2004 - no digit after the point tells anything there
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Lines of a table: the first column to the left, the others to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(
+            cell.rjust(width) if position else cell.ljust(width)
+            for position, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
