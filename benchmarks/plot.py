@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-WIDTH, HEIGHT = 900, 360
+WIDTH, HEIGHT = 900, 326
 LEFT, TOP, PANEL, TALL, BETWEEN = 52, 62, 236, 210, 58
 BACKGROUND, INK, FAINT = "#ffffff", "#1f2328", "#d0d7de"
 QUIET = "#57606a"
@@ -68,7 +68,7 @@ def _legend() -> Iterator[str]:
     for line in LINES:
         yield f'  <path d="M{across} 24 h26" stroke="{line.colour}" stroke-width="2" stroke-dasharray="{line.dashes}"/>'
         yield f'  <text x="{across + 32}" y="28" fill="{INK}">{line.words}</text>'
-        across += 46 + round(len(line.words) * 6.4)
+        across += 50 + round(len(line.words) * 6.5)
 
 
 def _panel(left: float, words: str, curves: Sequence[tuple[Line, Points]]) -> Iterator[str]:
