@@ -36,13 +36,27 @@ def page(text: str, result: Mapping[str, Any]) -> str:
     return text
 
 
+def run_table(result: Mapping[str, Any]) -> str:
+    """When and on what this was measured."""
+    versions = [f"{name} {version}" for name, version in result["incumbent"]["versions"].items()]
+    told = {
+        "measured": result["measured"],
+        "agent": result["version"],
+        "Python": result["python"],
+        "processors": result["processors"],
+        "load at the beginning and at the end": " and ".join(f"{load:.1f}" for load in result["load"]),
+        "beside it": ", ".join(versions) or "nothing",
+    }
+    return "\n".join(["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in told.items())])
+
+
 def targets_table(result: Mapping[str, Any]) -> str:
     """What is to be reached, and what was measured."""
     lines = ["| case | number | at most | measured | |", "|---|---|---|---|---|"]
     for verdict in targets.judge(result["cases"]):
         target = verdict.target
         lines.append(
-            f"| {_case(target.case)} | {target.number.replace('_', ' ')} | {target.most:g} {target.unit} "
+            f"| {_case(target.case)} | {_name(target.number)} | {f'{target.most:,g} {target.unit}'.strip()} "
             f"| {report.figure(verdict.measured)} | {report.WORDS[verdict.met]} |"
         )
     return "\n".join(lines)
@@ -55,9 +69,8 @@ def cases_table(result: Mapping[str, Any]) -> str:
         f"| case | who | {' | '.join(SECONDS_AND_MIB.values())} |",
         f"|---|---|{'---|' * len(SECONDS_AND_MIB)}",
     ]
-    for case, numbers in result["cases"].items():
-        if "requests" not in numbers:
-            continue
+    answered = {case: numbers for case, numbers in result["cases"].items() if "requests" in numbers}
+    for case, numbers in sorted(answered.items(), key=lambda item: _order(item[0])):
         lines.append(_row(case, "agent", numbers))
         if case in incumbent:
             lines.append(_row("", "waldur-site-agent", incumbent[case]))
@@ -77,6 +90,7 @@ def others_table(result: Mapping[str, Any]) -> str:
 
 
 TABLES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
+    "run": run_table,
     "targets": targets_table,
     "cases": cases_table,
     "others": others_table,
@@ -89,7 +103,18 @@ def _row(case: str, who: str, numbers: Mapping[str, float]) -> str:
 
 
 def _words(numbers: Mapping[str, float]) -> str:
-    return ", ".join(f"{name.replace('_', ' ')} {report.figure(value)}" for name, value in numbers.items())
+    return ", ".join(f"{_name(name)} {report.figure(value)}" for name, value in numbers.items())
+
+
+def _name(number: str) -> str:
+    """The name of a number, for people."""
+    return " ".join({"mib": "MiB", "cpu": "CPU", "python": "Python"}.get(word, word) for word in number.split("_"))
+
+
+def _order(case: str) -> tuple[str, int]:
+    """New ones first, then known ones, each from the smallest."""
+    accounts, _, kind = case.partition(" ")
+    return {"new": "0", "new without latency": "1"}.get(kind, kind), int(accounts)
 
 
 def _case(case: str) -> str:
