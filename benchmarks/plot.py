@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-WIDTH, HEIGHT = 480, 796
+WIDTH, HEIGHT = 480, 810
 """Panels stand under each other: side by side, nobody could read them on a phone."""
 LEFT, TOP, PANEL, TALL, BETWEEN = 52, 108, 404, 160, 78
 BACKGROUND, INK, FAINT = "#ffffff", "#1f2328", "#d0d7de"

@@ -7,6 +7,7 @@ import pytest
 
 from benchmarks import document, plot
 
+README = document.HERE.parent / "README.md"
 RESULT = {
     "measured": "2026-11-30T02:00:00+00:00",
     "version": "0.1.0",
@@ -31,6 +32,23 @@ def test_page_and_drawing_show_the_stored_result() -> None:
     stored = json.loads(document.BASELINE.read_text())
     assert document.PAGE.read_text() == document.page(document.PAGE.read_text(), stored)
     assert document.DRAWING.read_text() == plot.drawing(stored)
+
+
+def test_comparison_shows_the_stored_result() -> None:
+    """The page that compares the agents, and the numbers that the README takes of it."""
+    stored = json.loads(document.BASELINE.read_text())
+    comparison = document.COMPARISON.read_text()
+    assert comparison == document.page(comparison, stored, document.COMPARISON_TABLES)
+    own, other = stored["cases"]["1000 new"], stored["incumbent"]["cases"]["1000 new"]
+    row = " | ".join(f"{numbers['requests']:,.0f}; {numbers['process_starts']:,.0f}" for numbers in (other, own))
+    assert f"| 1,000 new accounts: requests to Waldur; starts of SLURM's programs | {row} |" in README.read_text()
+
+
+def test_a_number_that_was_not_measured_is_none_in_the_comparison() -> None:
+    """Nothing is made up where one of the two was not run."""
+    table = document.compared_table(RESULT)
+    assert "| 1,000 new accounts: requests to Waldur | 3,007 | 1,015 |" in table
+    assert "| processor time of `--help`, seconds | - | 0.1 |" in table
 
 
 def test_growth_on_paper_is_what_was_measured() -> None:
