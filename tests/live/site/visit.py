@@ -49,6 +49,12 @@ class Visit:
     """Addresses of pictures, and how wide they are shown."""
 
 
+def note_failure(seen: Visit, request: Any) -> None:
+    """Note what was not loaded, but for what the visit to the next page cuts off: what is missing is a 404."""
+    if request.failure != "net::ERR_ABORTED":
+        seen.wrong.append(f"not loaded: {request.url}: {request.failure}")
+
+
 def visit(page: Page, address: str, site: str) -> Visit:
     """Open a page of the site, and note what is wrong with it."""
     seen = Visit(address)
@@ -62,7 +68,7 @@ def visit(page: Page, address: str, site: str) -> Visit:
     listeners: dict[str, Any] = {
         "console": lambda message: seen.wrong.append(f"console: {message.text}") if message.type == "error" else None,
         "pageerror": lambda error: seen.wrong.append(f"script: {error}"),
-        "requestfailed": lambda request: seen.wrong.append(f"not loaded: {request.url}"),
+        "requestfailed": lambda request: note_failure(seen, request),
         "response": answered,
     }
     for event, listener in listeners.items():
