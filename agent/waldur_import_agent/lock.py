@@ -16,6 +16,8 @@ SHARED_DIRECTORY_MODE = 0o1777
 """Agents of different users must see each other's locks, and not remove them."""
 LOCK_FILE_MODE = 0o644
 """Reading is enough to lock; only the owner says who holds it."""
+SAFELY = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+"""The directory is everybody's: a link there could lead to any file, which would be emptied, and a pipe has no end."""
 
 
 @contextmanager
@@ -50,7 +52,7 @@ def lock_holder(directory: Path, waldur_url: str, offering: str) -> str | None:
     """Who holds the lock of an offering, None where nobody does. Nothing is made. Raises StateError."""
     path = _path(directory, waldur_url, offering)
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDONLY | SAFELY)
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -76,11 +78,10 @@ def _open(path: Path) -> int:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.parent.chmod(SHARED_DIRECTORY_MODE)
         try:
-            # the directory is everybody's: a link there could lead to any file, which would be emptied
-            return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, LOCK_FILE_MODE)
+            return os.open(path, os.O_RDWR | os.O_CREAT | SAFELY, LOCK_FILE_MODE)
         except PermissionError:
             # another user's file: reading is enough to lock it
-            return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            return os.open(path, os.O_RDONLY | SAFELY)
     except OSError as error:
         raise StateError(
             f"the lock {path} cannot be opened: {error.strerror}",
@@ -102,5 +103,5 @@ def _holder(descriptor: int) -> str:
     try:
         holder = json.loads(os.pread(descriptor, 1024, 0))
         return f"process {int(holder['pid'])} of uid {int(holder['uid'])}, since {holder['since']}"
-    except (ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError):
         return "its process did not say who it is"

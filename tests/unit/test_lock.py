@@ -17,7 +17,7 @@ import pytest
 
 from support.builders import OFFERING
 from waldur_import_agent.errors import LockedError, StateError
-from waldur_import_agent.lock import offering_lock
+from waldur_import_agent.lock import lock_holder, offering_lock
 
 URL = "https://waldur.example.com/api"
 
@@ -283,3 +283,21 @@ def test_refusal_keeps_no_descriptor(directory: Path, monkeypatch: pytest.Monkey
     with pytest.raises((LockedError, StateError)):
         lock_file(directory)
     assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_pipe_in_the_place_of_the_lock_holds_nobody_up(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another user's, which may only be read: opening it would wait for a writer, before any signal is heard."""
+    path = lock_file(directory)
+    path.unlink()
+    os.mkfifo(path)
+    assert lock_holder(directory, URL, OFFERING) is None
+    really = os.open
+
+    def refuse_writing(path: Path, flags: int, mode: int = 0o777) -> int:
+        if flags & os.O_RDWR:
+            raise PermissionError
+        return really(path, flags, mode)
+
+    monkeypatch.setattr(os, "open", refuse_writing)
+    with offering_lock(directory, URL, OFFERING), pytest.raises(LockedError), offering_lock(directory, URL, OFFERING):
+        pass

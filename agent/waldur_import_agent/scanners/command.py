@@ -5,7 +5,7 @@ Its exit code says how it went: https://man.freebsd.org/cgi/man.cgi?query=sysexi
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import ClassVar, Self
 
@@ -98,6 +98,11 @@ class CommandScanner:
             raise TypeError(f"the command scanner needs CommandSettings, not {type(settings).__name__}")
         self._settings = settings
         self._program = settings.command[0]
+        self._on_secret: Callable[[str], None] = lambda _: None
+
+    def tell_secrets(self, tell: Callable[[str], None]) -> None:
+        """The variables that the program gets: what it prints may repeat them anywhere."""
+        self._on_secret = tell
 
     async def __aenter__(self) -> Self:
         return self
@@ -145,6 +150,7 @@ class CommandScanner:
         redact = Redactor()
         for name in settings.environment:
             redact.add(environment.get(name, ""))
+            self._on_secret(environment.get(name, ""))
         try:
             done = await run_process(
                 settings.command,

@@ -11,6 +11,7 @@ from support.site import Site
 from waldur_import_agent import app
 from waldur_import_agent.redactor import Redactor
 from waldur_import_agent.sandbox import Offering
+from waldur_import_agent.scanners.base import BackendMisconfiguredError
 from waldur_import_agent.scanners.openstack import OpenStackScanner
 from waldur_import_agent.settings.load import Configuration
 
@@ -160,3 +161,17 @@ async def test_the_order_of_the_configuration_decides(tmp_path: Path) -> None:
     ):
         known = [[(sibling.offering[-1], sibling.first) for sibling in surveyor.siblings] for surveyor in surveyors]
     assert known == [[("1", False), ("2", False)], [("0", True), ("2", False)], [("0", True), ("1", True)]]
+
+
+async def test_what_a_scanner_reads_is_taken_out_of_all_texts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The redactor of logs and errors learns it with each scan: here the variable that a program gets."""
+    monkeypatch.setenv("SHARES_PASSWORD", "sesame-sesame")
+    command = {"type": "command", "command": ["/bin/sh", "-c", "echo $SHARES_PASSWORD"]}
+    redact = Redactor()
+    (scanner,) = app.make_scanners(
+        configured(tmp_path, {"scanner": {**command, "environment": ["SHARES_PASSWORD"]}}), redact
+    )
+    assert redact("sesame-sesame") == "sesame-sesame"
+    with pytest.raises(BackendMisconfiguredError):
+        await scanner.scan()
+    assert redact("sesame-sesame") == "[secret]"

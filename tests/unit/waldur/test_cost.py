@@ -27,7 +27,7 @@ class Recorder:
 
 
 async def test_a_request_looks_for_no_module(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The HTTP library imports sniffio with each: where that is not installed, all of the path is searched each time."""
+    """The HTTP library imports sniffio with each: where that is missing, all of the path is searched each time."""
     recorder = Recorder()
     async with httpcore.AsyncConnectionPool(network_backend=httpcore.AsyncMockBackend(ANSWER * 2)) as pool:
         await pool.request("POST", "http://waldur.test/", content=b"{}")  # the first loads what it needs

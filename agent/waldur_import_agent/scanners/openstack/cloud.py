@@ -150,7 +150,7 @@ class Region:
             raise refusal(service, what, response.status_code, response.text)
         try:
             body = json.loads(response.content)
-        except ValueError:
+        except (ValueError, RecursionError):
             body = None
         if not isinstance(body, dict):
             raise not_its_own(service, what, repr(response.text[:SHOWN]))

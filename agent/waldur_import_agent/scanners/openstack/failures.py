@@ -17,6 +17,8 @@ SERVICES = {"identity": "Keystone", "compute": "Nova", "volume": "Cinder", "netw
 TOO_MANY = 429
 SHOWN = 300
 """Characters of a service's own words that are shown."""
+LOOKED_AT = 16 * 1024
+"""Characters of an answer in which they are looked for: what takes half a second of these takes hours of more."""
 NOT_JSON = "answers with something that is not its own (a login page or a proxy's?)"
 CREDENTIAL = (
     "Keystone says the same for a wrong secret, an expired credential, a disabled user or project, and a role that was "
@@ -44,9 +46,10 @@ class RefusedError(BackendMisconfiguredError):
 
 def words_of(text: str) -> str:
     """What an error's body says, in one line: the message of any of the services' forms, or a proxy's HTML."""
+    text = text[:LOOKED_AT]
     try:
         found = _message(json.loads(text))
-    except ValueError:
+    except (ValueError, RecursionError):
         found = text
     found = unescape(re.sub(r"<(?:style|script).*?</(?:style|script)>|<[^>]*>", " ", found, flags=re.DOTALL))
     found = " ".join("".join(character if character.isprintable() else " " for character in found).split())

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from waldur_import_agent import __version__
 from waldur_import_agent.scanners.base import BackendMisconfiguredError, BackendUnavailableError
+from waldur_import_agent.scanners.openstack.answers import bound
 from waldur_import_agent.scanners.openstack.cloud import Access, AgainError, Pace, Region, Sleep, in_several_tries
 from waldur_import_agent.scanners.openstack.failures import failure
-from waldur_import_agent.scanners.openstack.redirects import stay_on_host
 from waldur_import_agent.scanners.openstack.settings import ApplicationCredential, OpenStackSettings
 from waldur_import_agent.scanners.openstack.wires import Wires
 from waldur_import_agent.system import how_to_install, read_in_thread, read_regular
@@ -96,7 +96,7 @@ def _log_in(settings: OpenStackSettings, wires: Wires, on_secret: OnSecret) -> "
         config = _configuration(settings, on_secret)
         session = config.get_session()
         wires.watch(session)
-        stay_on_host(session)
+        bound(session)
         auth: Any = session.auth
         token = auth.get_access(session)
         on_secret(token.auth_token or "")

@@ -11,6 +11,7 @@ import pytest
 from unit.scanners.openstack.fake_cloud import DATA, SECRET, FakeCloud, Instead, recorded
 from unit.scanners.openstack.scanning import scan
 from waldur_import_agent.scanners.base import BackendError, BackendMisconfiguredError, BackendUnavailableError
+from waldur_import_agent.scanners.openstack import answers
 from waldur_import_agent.scanners.openstack import cloud as reading
 from waldur_import_agent.scanners.openstack.cloud import Pace
 from waldur_import_agent.scanners.openstack.failures import words_of
@@ -243,3 +244,29 @@ def test_every_recorded_failure_has_words() -> None:
     for path in sorted(Path(DATA).glob("errors/[45]*")):
         answer = instead(path.stem, "", "")
         assert words_of(answer.text), path.stem
+
+
+def test_the_words_of_a_page_without_end() -> None:
+    """Only its beginning is looked at: all of it would take hours, with Python's one lock held."""
+    assert words_of("<script" * 1_000_000).startswith("<script<script")
+    assert words_of("[" * 1_000_000).startswith("[[")
+    assert words_of("[" * 10_000).startswith("[[")
+
+
+@pytest.mark.parametrize(("service", "path"), [("identity", "/auth/tokens"), ("compute", "/os-quota-sets")])
+async def test_an_answer_without_end(
+    cloud: FakeCloud, monkeypatch: pytest.MonkeyPatch, service: str, path: str
+) -> None:
+    """It would fill the memory; a person has to look, and nothing is tried again."""
+    monkeypatch.setattr(answers, "ANSWER_MAX", 100_000)
+    cloud.instead.append(Instead(service, path, text="[" * 100_001))
+    error = await failing(cloud)
+    assert isinstance(error, BackendMisconfiguredError)
+    assert f"http://127.0.0.1:{cloud.port} answers with more than 100000 bytes" in str(error)
+    assert cloud.count(service, path) == 1
+
+
+async def test_an_answer_that_is_nested_without_end(cloud: FakeCloud) -> None:
+    """It is no answer of the service, and no failure of the agent."""
+    cloud.instead.append(Instead("compute", "/os-quota-sets", text="[" * 100_000))
+    assert "Nova answers with something that is not its own" in str(await failing(cloud))

@@ -19,8 +19,8 @@ from unit.scanners.openstack.serving import serving
 from waldur_import_agent import __version__
 from waldur_import_agent.scanners.base import BackendMisconfiguredError, BackendUnavailableError, ReadsSecrets
 from waldur_import_agent.scanners.openstack import OpenStackScanner, login
+from waldur_import_agent.scanners.openstack.answers import bound
 from waldur_import_agent.scanners.openstack.login import logged_in
-from waldur_import_agent.scanners.openstack.redirects import stay_on_host
 from waldur_import_agent.scanners.openstack.settings import OpenStackSettings
 from waldur_import_agent.system import read_in_thread
 
@@ -268,8 +268,8 @@ async def test_a_redirect_on_the_same_host_is_followed(cloud: FakeCloud) -> None
 def test_a_redirect_from_https_to_http_is_not_followed() -> None:
     """Whoever listens on the way would read the token; the way up is allowed."""
     session = Session()
-    stay_on_host(session)
-    (look,) = session.session.hooks["response"]
+    bound(session)
+    look, _ = session.session.hooks["response"]
     response = requests.Response()
     response.status_code, response.raw = 302, io.BytesIO()
     for here, there in (("https", "http"), ("http", "https"), ("https", "https"), ("http", "http")):
