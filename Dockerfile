@@ -14,10 +14,12 @@ RUN /build/bin/pip --python /opt/waldur-import-agent/bin/python install --no-cac
 COPY pyproject.toml README.md LICENSE ./
 COPY agent agent
 COPY share share
+# mode 1777: runc before 1.2 gives a tmpfs the mode of the directory below it, and root, whatever --tmpfs says
 RUN /build/bin/pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir /wheels . \
     && /build/bin/pip --python /opt/waldur-import-agent/bin/python install --no-cache-dir --no-index --no-deps /wheels/*.whl \
     && mkdir -p /made/var/lib/waldur-import-agent /made/run/waldur-import-agent /made/run/lock/waldur-import-agent \
-    && chown -R 10001:10001 /made/var/lib/waldur-import-agent /made/run/waldur-import-agent /made/run/lock/waldur-import-agent
+    && chown -R 10001:10001 /made/var/lib/waldur-import-agent /made/run/waldur-import-agent /made/run/lock/waldur-import-agent \
+    && chmod 1777 /made/run/waldur-import-agent
 
 FROM ${BASE_IMAGE}
 COPY --from=build /opt/waldur-import-agent /opt/waldur-import-agent

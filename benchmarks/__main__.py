@@ -23,6 +23,7 @@ from benchmarks.offerings import burst, many_offerings
 from waldur_import_agent import __version__
 
 BASELINE = Path(__file__).parent / "baseline.json"
+LOAD_AT_START = os.getloadavg()[0]
 RUNS = 3
 IDLE_SECONDS = 100.0
 """Three polls of the usual 30 seconds."""
@@ -39,21 +40,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     cases: dict[str, Numbers] = {}
     others: dict[str, Numbers] = {}
+
+    def keep(into: dict[str, Numbers], case: str, numbers: Numbers) -> None:
+        """Take in one case; what was measured so far is in the output although a later case may fail."""
+        into[case] = numbers
+        if args.output is not None:
+            args.output.write_text(json.dumps(_result(args, cases, others), indent=1) + "\n")
+
     with tempfile.TemporaryDirectory(prefix="waldur-import-agent-bench-", ignore_cleanup_errors=True) as directory:
-        cases.update(_cases(args, Path(directory), say))
+        for case, numbers in _cases(args, Path(directory), say):
+            keep(cases, case, numbers)
         if args.incumbent is not None:
-            others.update(_incumbent(args, Path(directory), say))
-    result = {
+            for case, numbers in _incumbent(args, Path(directory), say):
+                keep(others, case, numbers)
+    return tell(_result(args, cases, others), args.baseline)
+
+
+def _result(args: argparse.Namespace, cases: targets.Cases, others: targets.Cases) -> dict[str, Any]:
+    """All that was measured, and where."""
+    return {
         "version": __version__,
         "measured": datetime.now(UTC).isoformat(timespec="seconds"),
         "python": platform.python_version(),
         "processors": os.cpu_count(),
+        "load": [LOAD_AT_START, os.getloadavg()[0]],
         "cases": targets.with_growth(cases),
         "incumbent": {"versions": incumbent.versions(args.incumbent) if args.incumbent else {}, "cases": others},
     }
-    if args.output is not None:
-        args.output.write_text(json.dumps(result, indent=1) + "\n")
-    return tell(result, args.baseline)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -5,8 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-WIDTH, HEIGHT = 900, 360
-LEFT, TOP, PANEL, TALL, BETWEEN = 52, 62, 236, 210, 58
+WIDTH, HEIGHT = 480, 810
+"""Panels stand under each other: side by side, nobody could read them on a phone."""
+LEFT, TOP, PANEL, TALL, BETWEEN = 52, 108, 404, 160, 78
 BACKGROUND, INK, FAINT = "#ffffff", "#1f2328", "#d0d7de"
 QUIET = "#57606a"
 Points = list[tuple[float, float]]
@@ -36,15 +37,15 @@ PANELS = (("requests to Waldur", "requests"), ("seconds", "wall_seconds"), ("pea
 def drawing(result: Mapping[str, Any]) -> str:
     """The three panels, both axes logarithmic."""
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-labelledby="title"',
-        '     font-family="system-ui, sans-serif" font-size="12">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}" viewBox="0 0 {WIDTH} {HEIGHT}"',
+        '     role="img" aria-labelledby="title" font-family="system-ui, sans-serif" font-size="13">',
         '  <title id="title">What answering a request costs against the number of accounts</title>',
         f'  <rect width="{WIDTH}" height="{HEIGHT}" rx="8" fill="{BACKGROUND}"/>',
         *_legend(),
     ]
     for position, (words, number) in enumerate(PANELS):
         curves = [(line, points(result, line, number)) for line in LINES]
-        parts += _panel(LEFT + position * (PANEL + BETWEEN), words, [(line, curve) for line, curve in curves if curve])
+        parts += _panel(TOP + position * (TALL + BETWEEN), words, [(line, curve) for line, curve in curves if curve])
     return "\n".join([*parts, "</svg>"]) + "\n"
 
 
@@ -64,35 +65,34 @@ def points(result: Mapping[str, Any], line: Line, number: str) -> Points:
 
 
 def _legend() -> Iterator[str]:
-    across = LEFT
-    for line in LINES:
-        yield f'  <path d="M{across} 24 h26" stroke="{line.colour}" stroke-width="2" stroke-dasharray="{line.dashes}"/>'
-        yield f'  <text x="{across + 32}" y="28" fill="{INK}">{line.words}</text>'
-        across += 46 + round(len(line.words) * 6.4)
+    for number, line in enumerate(LINES):
+        x, y = LEFT + number % 2 * 190, 22 + number // 2 * 20
+        yield f'  <path d="M{x} {y} h26" stroke="{line.colour}" stroke-width="2" stroke-dasharray="{line.dashes}"/>'
+        yield f'  <text x="{x + 32}" y="{y + 4}" fill="{INK}">{line.words}</text>'
 
 
-def _panel(left: float, words: str, curves: Sequence[tuple[Line, Points]]) -> Iterator[str]:
+def _panel(top: float, words: str, curves: Sequence[tuple[Line, Points]]) -> Iterator[str]:
     every = [point for _, curve in curves for point in curve]
     if not every:
         return
     (least, most), (low, high) = _decades(x for x, _ in every), _decades(y for _, y in every)
 
     def across(accounts: float) -> float:
-        return left + PANEL * (math.log10(accounts) - least) / (most - least)
+        return LEFT + PANEL * (math.log10(accounts) - least) / (most - least)
 
     def up(value: float) -> float:
-        return TOP + TALL * (high - math.log10(value)) / (high - low)
+        return top + TALL * (high - math.log10(value)) / (high - low)
 
-    yield f'  <text x="{left}" y="{TOP - 10}" fill="{INK}" font-weight="600">{words}</text>'
+    yield f'  <text x="{LEFT}" y="{top - 10}" fill="{INK}" font-weight="600">{words}</text>'
     for power in range(low, high + 1):
         y = up(10.0**power)
-        yield f'  <path d="M{left} {y:.1f} h{PANEL}" stroke="{FAINT}"/>'
-        yield f'  <text x="{left - 6}" y="{y + 4:.1f}" fill="{QUIET}" text-anchor="end">{_short(10.0**power)}</text>'
+        yield f'  <path d="M{LEFT} {y:.1f} h{PANEL}" stroke="{FAINT}"/>'
+        yield f'  <text x="{LEFT - 6}" y="{y + 4:.1f}" fill="{QUIET}" text-anchor="end">{_short(10.0**power)}</text>'
     for power in range(least, most + 1):
         x = across(10.0**power)
-        yield f'  <path d="M{x:.1f} {TOP} v{TALL}" stroke="{FAINT}"/>'
-        yield _middle(x, 18, _short(10.0**power))
-    yield _middle(left + PANEL / 2, 38, "accounts")
+        yield f'  <path d="M{x:.1f} {top} v{TALL}" stroke="{FAINT}"/>'
+        yield _middle(x, top + TALL + 18, _short(10.0**power))
+    yield _middle(LEFT + PANEL / 2, top + TALL + 36, "accounts")
     for line, curve in curves:
         corners = " ".join(f"{across(x):.1f},{up(y):.1f}" for x, y in curve)
         yield (
@@ -103,9 +103,9 @@ def _panel(left: float, words: str, curves: Sequence[tuple[Line, Points]]) -> It
             yield f'  <circle cx="{across(x):.1f}" cy="{up(y):.1f}" r="2.5" fill="{line.colour}"/>'
 
 
-def _middle(x: float, below: float, words: str) -> str:
-    """A text below the panel, its middle at x."""
-    return f'  <text x="{x:.1f}" y="{TOP + TALL + below:g}" fill="{QUIET}" text-anchor="middle">{words}</text>'
+def _middle(x: float, y: float, words: str) -> str:
+    """A text with its middle at x."""
+    return f'  <text x="{x:.1f}" y="{y:g}" fill="{QUIET}" text-anchor="middle">{words}</text>'
 
 
 def _decades(values: Iterator[float]) -> tuple[int, int]:

@@ -13,7 +13,8 @@ from waldur_import_agent.imports import without
 from waldur_import_agent.redactor import Redactor
 from waldur_import_agent.system import printable
 
-with without("rich"):  # for its tracebacks, which show local variables: the token is one
+# for tracebacks, which show local variables (the token is one), for colours on Windows, for other loops than asyncio
+with without("rich", "better_exceptions", "colorama", "greenlet"):
     import structlog
 
 QUIET_LIBRARIES = (

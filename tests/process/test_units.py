@@ -95,6 +95,14 @@ def test_a_failed_single_run_is_a_failed_unit() -> None:
     assert found["Type"] == "oneshot"
 
 
+def test_the_timer_spreads_the_sites_and_makes_up_for_a_host_that_was_down() -> None:
+    """Each host has a delay of its own that stays, and one run after it was down; the timer is for the single run."""
+    found = dict(directives("waldur-import-agent-once.timer"))
+    assert (found["OnCalendar"], found["RandomizedDelaySec"]) == ("*:0/5", "2min")
+    assert (found["FixedRandomDelay"], found["Persistent"]) == ("yes", "true")
+    assert "Unit" not in found  # so it starts the service of its own name
+
+
 def test_both_services_are_held_to_the_same() -> None:
     """From UMask= on, and in user, token and directories."""
     shared = {"User", "Group", "LoadCredential", "ConfigurationDirectory", "StateDirectory", "StateDirectoryMode"}

@@ -28,7 +28,7 @@ class Terminal:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         # one after the other, so that records have the same order each time
-        self._environment = {"WALDUR_IMPORT_AGENT__WALDUR__CREATES_IN_FLIGHT": "1"}
+        self._environment = {"WALDUR_IMPORT_AGENT__WALDUR__MAX_IN_FLIGHT": "1"}
         self._real: list[tuple[str, str]] = []
         self._mask = masking()
         self._sandbox: asyncio.subprocess.Process | None = None

@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
     if undecided:
         file = configuration.settings.offerings[index].projects.overrides_file or "worksheet.csv"
         writes = f"plan --output csv --file {quote(str(file))}"
-        output.say(f"Next: `waldur-import-agent {writes}` writes {undecided} lines to fill in.")
+        output.say(f"Next: `waldur-import-agent {writes}` writes {undecided} line{'s' * (undecided != 1)} to fill in.")
     output.say(
         "Next: `waldur-import-agent requests create --token-file STAFF` asks, `waldur-import-agent run --once` answers."
     )

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import stat
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -81,6 +82,16 @@ def test_size_and_contents(image: Image) -> None:
     assert (root / "opt/waldur-import-agent/bin/waldur-import-agent").exists()
     for name in ("src", "build", "wheels", "opt/waldur-import-agent/bin/pip"):
         assert not (root / name).exists(), name
+
+
+def test_directories_can_be_mounted_over(image: Image) -> None:
+    """A runtime may give a tmpfs the mode of the directory below it, and root: the status can be written all the same.
+
+    The journal's directory hands its owner to a new volume.
+    """
+    runtime, state = (image.root / name / "waldur-import-agent" for name in ("run", "var/lib"))
+    assert stat.S_IMODE(runtime.stat().st_mode) == 0o1777
+    assert (state.stat().st_uid, state.stat().st_gid) == (USER, USER)
 
 
 async def test_the_main_job(site: tuple[Container, Request]) -> None:

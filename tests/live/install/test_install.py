@@ -24,6 +24,7 @@ PACKAGES = {
     "systemd-tmpfiles": "systemd",
 }
 AGENT = "/usr/local/bin/waldur-import-agent"
+OWN = ("/opt/waldur-import-agent", "/var/lib/waldur-import-agent")
 LOOK = f"{AGENT} scanners --output json"
 
 
@@ -71,9 +72,9 @@ def run(host: Host, lines: list[str], directory: Path) -> str:
     return ended.stdout
 
 
-def locked(lock: str) -> set[str]:
-    """Each package of a lock for Linux, with its version."""
-    text = (ROOT / "lock" / lock).read_text()
+def locked(clone: Path) -> set[str]:
+    """Each package of the lock for Linux, with its version."""
+    text = (clone / "lock" / "all.txt").read_text()
     lines = re.findall(r"^([a-zA-Z0-9._-]+)==(\S+)(.*)$", text, re.MULTILINE)
     return {f"{name.lower()}=={version}" for name, version, marker in lines if "win32" not in marker}
 
@@ -95,7 +96,7 @@ def test_pipx_installs_the_locked_versions(clone: Path, scratch: Path) -> None:
     out = run(host, commands("With pipx", "$"), clone)
     assert "the agent reported all that it could place" in out
     listed = installed(run(host, [LIST.format("pipx runpip waldur-import-agent")], clone))
-    assert locked("all.txt") <= listed
+    assert locked(clone) <= listed
 
 
 def test_virtual_environment_for_a_service(clone: Path, scratch: Path) -> None:
@@ -106,12 +107,16 @@ def test_virtual_environment_for_a_service(clone: Path, scratch: Path) -> None:
     ]
     out = run(host, [*commands("In a virtual environment"), *prepare], clone)
     assert "waldur-import-agent " in out
-    assert installed(run(host, [LIST.format("/opt/waldur-import-agent/bin/pip")], clone)) >= locked("all.txt")
+    assert installed(run(host, [LIST.format("/opt/waldur-import-agent/bin/pip")], clone)) >= locked(clone)
     as_its_user = "setpriv --reuid waldur-import-agent --regid waldur-import-agent --clear-groups"
     ended = host.run([f"{as_its_user} {AGENT} config check"], clone)
     assert ended.returncode == 78
     assert ended.stderr.count("\n") == 1, ended.stderr
     assert "waldur.token_file: there is no such file" in ended.stderr
+    # mount points stay, and no systemd runs here
+    gone = [f"{line} || true" for line in commands("Take it away") if "systemctl" not in line]
+    left = ["getent passwd waldur-import-agent || echo no user", f"find {' '.join(OWN)} -type f", f"ls {AGENT} || true"]
+    assert run(host, [*gone, *left], clone).split("\n") == ["no user", ""]
 
 
 def test_wheelhouse_installs_without_a_network(clone: Path, scratch: Path, tmp_path: Path) -> None:
@@ -136,7 +141,7 @@ def test_wheelhouse_installs_without_a_network(clone: Path, scratch: Path, tmp_p
     assert [row for row in scanners if row["error"]] == []
     assert "the agent reported all that it could place" in run(host, [f"{AGENT} demo"], carried)
     listed = installed(run(host, [LIST.format("/opt/waldur-import-agent/bin/pip")], carried))
-    assert listed >= locked("all.txt")
+    assert listed >= locked(clone)
 
 
 def test_a_damaged_wheelhouse_is_refused(clone: Path, scratch: Path, tmp_path: Path) -> None:
@@ -165,4 +170,4 @@ def test_wheels_are_there_for_other_releases_of_python(clone: Path, tmp_path: Pa
         timeout=600,
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    assert len(list((tmp_path / "house").glob("*.whl"))) == len(locked("all.txt")) + 1
+    assert len(list((tmp_path / "house").glob("*.whl"))) == len(locked(clone)) + 1

@@ -70,11 +70,11 @@ def test_pictures_can_be_read_on_a_phone(visits: dict[str, Visit], browser: Brow
     """In no picture is a text cut off, covered by another, or too small at the size at which a phone shows it."""
     smallest: dict[str, float] = {}
     for seen in visits.values():
-        for picture, scale in seen.pictures.items():
-            smallest[picture] = min(scale, smallest.get(picture, scale))
+        for picture, width in seen.pictures.items():
+            smallest[picture] = min(width, smallest.get(picture, width))
     assert len(smallest) >= 5
     page = browser.new_page(viewport={"width": 1000, "height": 1000})
-    assert [fault for picture, scale in smallest.items() for fault in faults_of_picture(page, picture, scale)] == []
+    assert [fault for picture, width in smallest.items() for fault in faults_of_picture(page, picture, width)] == []
 
 
 def test_search_finds_without_a_network(phone: Page, site: tuple[Path, str]) -> None:
@@ -121,7 +121,7 @@ def test_checks_find_what_is_broken(phone: Page, tmp_path: Path) -> None:
         bad = f"{address}/bad.html"
         seen = visit(phone, bad, address)
         links = list(broken_links({bad: seen}, {bad}))
-        faults = list(faults_of_picture(phone, f"{address}/bad.svg", 1.0))
+        faults = list(faults_of_picture(phone, f"{address}/bad.svg", 400))
     wrong = "\n".join(seen.wrong)
     for part in ("console: trouble", "404: ", "missing picture", "without a text", "wider than the screen: 8"):
         assert part in wrong

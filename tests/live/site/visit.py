@@ -24,13 +24,15 @@ LOOK = """() => ({
     ids: [...document.querySelectorAll('[id]')].map(part => part.id),
 })"""
 
-TEXTS = """() => {
+TEXTS = """width => {
+    document.documentElement.setAttribute('width', width);
+    document.documentElement.removeAttribute('height');
     const all = document.documentElement.getBoundingClientRect();
     return [...document.querySelectorAll('text')].map(text => {
         const box = text.getBoundingClientRect();
         const inside = box.left >= all.left && box.top >= all.top && box.right <= all.right && box.bottom <= all.bottom;
         return [text.textContent, inside, box.left, box.top, box.right, box.bottom,
-            parseFloat(getComputedStyle(text).fontSize)];
+            parseFloat(getComputedStyle(text).fontSize) * text.getScreenCTM().d];
     });
 }"""
 
@@ -44,7 +46,7 @@ class Visit:
     links: list[str] = field(default_factory=list)
     ids: set[str] = field(default_factory=set)
     pictures: dict[str, float] = field(default_factory=dict)
-    """Addresses of pictures, and how much smaller than drawn they are shown."""
+    """Addresses of pictures, and how wide they are shown."""
 
 
 def visit(page: Page, address: str, site: str) -> Visit:
@@ -76,7 +78,7 @@ def visit(page: Page, address: str, site: str) -> Visit:
             seen.wrong.append(f"missing picture: {picture}")
         if not alternative:
             seen.wrong.append(f"picture without a text in its place: {picture}")
-        seen.pictures[picture] = shown / (drawn or 1)
+        seen.pictures[picture] = shown
     seen.links = [link for link in found["links"] if link.startswith(f"{site}/")]
     seen.ids = set(found["ids"])
     return seen
@@ -94,17 +96,17 @@ def broken_links(visits: Mapping[str, Visit], files: set[str]) -> Iterator[str]:
                 yield f"{seen.address}: links to {link}, which has no such anchor"
 
 
-def faults_of_picture(page: Page, address: str, scale: float) -> Iterator[str]:
-    """What cannot be read in a picture shown at `scale`: texts that are cut off, covered by others, or small."""
+def faults_of_picture(page: Page, address: str, width: float) -> Iterator[str]:
+    """What cannot be read in a picture so wide: texts that are cut off, covered by others, or small."""
     page.goto(address)
-    texts = page.evaluate(TEXTS)
+    texts = page.evaluate(TEXTS, width)
     if not texts:
         yield f"{address}: no text"
     for number, (text, inside, left, top, right, bottom, size) in enumerate(texts):
         if not inside:
             yield f"{address}: {text!r} is cut off"
-        if size * scale < SMALLEST:
-            yield f"{address}: {text!r} is {size * scale:.1f} pixels high on a phone"
+        if size < SMALLEST:
+            yield f"{address}: {text!r} is {size:.1f} pixels high on a phone"
         for other, _, other_left, other_top, other_right, other_bottom, _ in texts[:number]:
             if (
                 min(right, other_right) - max(left, other_left) > 1
