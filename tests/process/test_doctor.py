@@ -1,6 +1,7 @@
 """`doctor` on the sandbox with real sockets: each check ends well, and each in the other ways."""
 
 import asyncio
+import json
 import os
 import socket
 import ssl
@@ -429,6 +430,21 @@ async def test_running_agent(station: Station) -> None:
     _, findings = await doctor(station)
     assert statuses(findings, "agent") == ["WARN"]
     assert statuses(findings, "last round") == ["PASS"]
+
+
+async def test_agent_that_runs_by_a_timer(station: Station) -> None:
+    """It is not there between two runs, as it should be; a timer that has stopped is a warning."""
+    await station.run("run", "--once")
+    _, findings = await doctor(station)
+    assert statuses(findings, "agent") == ["PASS"]
+    assert findings["agent"][0]["found"].startswith("its last single run ended ")
+    path = station.directory / "runtime" / "status.json"
+    old = (datetime.now(tz=UTC) - timedelta(days=3)).isoformat()
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"written": old}))
+    _, findings = await doctor(station)
+    assert statuses(findings, "agent") == ["WARN"]
+    assert "3 days ago" in findings["agent"][0]["found"]
+    assert "list-timers" in findings["agent"][0]["remedy"]
 
 
 async def test_agent_that_ran_and_does_not(station: Station) -> None:

@@ -72,7 +72,7 @@ async def _answer(
 
     stop = asyncio.Event()
     settings = configuration.settings
-    health = Health(settings, Notifier())
+    health = Health(settings, Notifier(), once=args.once)
     around = app.Surroundings(
         stop=stop, redact=redact, progress=progress, allow_withdrawals=args.allow_withdrawals, health=health
     )

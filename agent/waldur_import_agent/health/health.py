@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class Health:
     """The health of an agent with these settings. `port` is where it listens while it runs, if it does."""
 
-    def __init__(self, settings: Settings, notifier: Notifier) -> None:
+    def __init__(self, settings: Settings, notifier: Notifier, *, once: bool = False) -> None:
         self._settings = settings
         self._outages = Outages()
         self._metrics: Metrics | None = None
@@ -34,6 +34,7 @@ class Health:
             url=settings.waldur.url,
             directory=settings.runtime_dir,
             notifier=notifier,
+            once=once,
         )
         if settings.metrics.listen is not None:
             from waldur_import_agent.health import metrics  # noqa: PLC0415 - not needed without a listener

@@ -26,7 +26,10 @@ EXTENSION = 60.0
 
 
 class Monitor:
-    """Watches the offerings. `directory` is where status.json stands; `clock` gives seconds."""
+    """Watches the offerings. `directory` is where status.json stands; `once`: a run that ends by itself.
+
+    `clock` gives seconds.
+    """
 
     def __init__(
         self,
@@ -35,12 +38,14 @@ class Monitor:
         url: str,
         directory: Path,
         notifier: Notifier,
+        once: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.offerings = [OfferingHealth(watched, self.changed, clock) for watched in offerings]
         self._url = url
         self._directory = directory
         self._notifier = notifier
+        self._once = once
         self._clock = clock
         self._state = "starting"
         self._started = now()
@@ -134,6 +139,7 @@ class Monitor:
             "pid": os.getpid(),
             "url": self._url,
             "state": self._state,
+            "once": self._once,
             "doing": self.words(),
             "started": self._started.isoformat(),
             "written": now().isoformat(),
