@@ -178,4 +178,6 @@ async def test_the_log_of_an_outage_is_two_lines(station: Station) -> None:
     assert finished["seconds"] >= 0
     (claimed,) = (line for line in lines if line["event"] == "request claimed")
     assert (claimed["request"], claimed["run"]) == (request.uuid, finished["run"])
-    assert len(lines) < 12
+    fewer = told.count("Waldur has too much to do: fewer requests")  # which a 503 means, too
+    assert fewer <= 3
+    assert len(lines) - fewer < 12

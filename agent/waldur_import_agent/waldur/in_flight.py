@@ -110,8 +110,12 @@ class InFlight:
 
     def overloaded(self, age: int, pause: float, now: float) -> None:
         """Waldur answered a request of this age that it has too much to do, and asks for `pause` seconds."""
+        limit = self._load.limit
         if self._load.overloaded(age, pause, now):
-            get_logger().warning("Waldur has too much to do: fewer requests", in_flight=self._load.limit, pause=pause)
+            if self._load.limit < limit:  # an outage that lasts is told once, and not at each poll
+                get_logger().warning(
+                    "Waldur has too much to do: fewer requests", in_flight=self._load.limit, pause=pause
+                )
             self._tell(pause)
 
     async def _wait(self) -> None:

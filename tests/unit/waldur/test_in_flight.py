@@ -22,6 +22,15 @@ def answers(load: Load, count: int) -> None:
         load.answered(load.age)
 
 
+def test_an_outage_that_lasts_is_logged_until_there_is_nothing_to_halve() -> None:
+    """Each poll of a weekend meets a 503: the log tells of fewer requests, not of as few as before."""
+    in_flight = InFlight(8)
+    with capture_logs() as logs:
+        for age in range(100):
+            in_flight.overloaded(age, 0.0, now=0.0)
+    assert [line["in_flight"] for line in logs] == [4, 2, 1]
+
+
 @pytest.mark.parametrize(("most", "after"), [(8, [4, 2, 1, 1]), (5, [2, 1, 1]), (1, [1, 1])])
 def test_each_overload_halves_and_one_is_the_least(most: int, after: list[int]) -> None:
     """A limit of nothing would never learn that Waldur is well again."""
