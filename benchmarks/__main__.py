@@ -23,6 +23,7 @@ from benchmarks.offerings import burst, many_offerings
 from waldur_import_agent import __version__
 
 BASELINE = Path(__file__).parent / "baseline.json"
+LOAD_AT_START = os.getloadavg()[0]
 RUNS = 3
 IDLE_SECONDS = 100.0
 """Three polls of the usual 30 seconds."""
@@ -62,6 +63,7 @@ def _result(args: argparse.Namespace, cases: targets.Cases, others: targets.Case
         "measured": datetime.now(UTC).isoformat(timespec="seconds"),
         "python": platform.python_version(),
         "processors": os.cpu_count(),
+        "load": [LOAD_AT_START, os.getloadavg()[0]],
         "cases": targets.with_growth(cases),
         "incumbent": {"versions": incumbent.versions(args.incumbent) if args.incumbent else {}, "cases": others},
     }

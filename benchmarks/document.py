@@ -1,4 +1,4 @@
-"""Puts a stored result into the documentation: the tables of docs/performance.md and the drawing beside it.
+"""Puts a stored result into the documentation: the tables of its pages, and the drawing beside docs/performance.md.
 
 .venv/bin/python -m benchmarks.document
 """
@@ -15,6 +15,18 @@ HERE = Path(__file__).parent
 BASELINE = HERE / "baseline.json"
 PAGE = HERE.parent / "docs" / "performance.md"
 DRAWING = HERE.parent / "docs" / "performance.svg"
+COMPARISON = HERE.parent / "docs" / "explanation" / "compared.md"
+COMPARED = (
+    ("1000 new", "requests", "1,000 new accounts: requests to Waldur"),
+    ("1000 new", "process_starts", "starts of SLURM's programs"),
+    ("1000 new", "wall_seconds", "seconds"),
+    ("1000 new", "peak_mib", "most memory, MiB"),
+    ("1000 known as records", "requests", "the same accounts once more: requests to Waldur"),
+    ("1000 known as records", "wall_seconds", "seconds"),
+    ("--help", "cpu_seconds", "processor time of `--help`, seconds"),
+    ("install", "mib", "installed, MiB"),
+)
+"""The rows of the comparison: a case, its number, and what it is for people."""
 SECONDS_AND_MIB = {
     "requests": "requests",
     "process_starts": "process starts",
@@ -24,9 +36,9 @@ SECONDS_AND_MIB = {
 }
 
 
-def page(text: str, result: Mapping[str, Any]) -> str:
+def page(text: str, result: Mapping[str, Any], tables: "Mapping[str, Table] | None" = None) -> str:
     """The page with the tables of this result between its marks. Raises ValueError where a mark is missing."""
-    for name, table in TABLES.items():
+    for name, table in (TABLES if tables is None else tables).items():
         begin, end = f"<!-- measured: {name} -->\n", "<!-- end -->"
         before, there, rest = text.partition(begin)
         _, ended, after = rest.partition(end)
@@ -36,13 +48,27 @@ def page(text: str, result: Mapping[str, Any]) -> str:
     return text
 
 
+def run_table(result: Mapping[str, Any]) -> str:
+    """When and on what this was measured."""
+    versions = [f"{name} {version}" for name, version in result["incumbent"]["versions"].items()]
+    told = {
+        "measured": result["measured"],
+        "agent": result["version"],
+        "Python": result["python"],
+        "processors": result["processors"],
+        "load at the beginning and at the end": " and ".join(f"{load:.1f}" for load in result["load"]),
+        "beside it": ", ".join(versions) or "nothing",
+    }
+    return "\n".join(["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in told.items())])
+
+
 def targets_table(result: Mapping[str, Any]) -> str:
     """What is to be reached, and what was measured."""
     lines = ["| case | number | at most | measured | |", "|---|---|---|---|---|"]
     for verdict in targets.judge(result["cases"]):
         target = verdict.target
         lines.append(
-            f"| {_case(target.case)} | {target.number.replace('_', ' ')} | {target.most:g} {target.unit} "
+            f"| {_case(target.case)} | {_name(target.number)} | {f'{target.most:,g} {target.unit}'.strip()} "
             f"| {report.figure(verdict.measured)} | {report.WORDS[verdict.met]} |"
         )
     return "\n".join(lines)
@@ -55,9 +81,8 @@ def cases_table(result: Mapping[str, Any]) -> str:
         f"| case | who | {' | '.join(SECONDS_AND_MIB.values())} |",
         f"|---|---|{'---|' * len(SECONDS_AND_MIB)}",
     ]
-    for case, numbers in result["cases"].items():
-        if "requests" not in numbers:
-            continue
+    answered = {case: numbers for case, numbers in result["cases"].items() if "requests" in numbers}
+    for case, numbers in sorted(answered.items(), key=lambda item: _order(item[0])):
         lines.append(_row(case, "agent", numbers))
         if case in incumbent:
             lines.append(_row("", "waldur-site-agent", incumbent[case]))
@@ -76,11 +101,24 @@ def others_table(result: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-TABLES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
+def compared_table(result: Mapping[str, Any]) -> str:
+    """Both agents side by side, in a few numbers."""
+    lines = ["| | waldur-site-agent | this agent |", "|---|---|---|"]
+    for case, number, words in COMPARED:
+        both = (cases.get(case, {}).get(number) for cases in (result["incumbent"]["cases"], result["cases"]))
+        lines.append(f"| {words} | {' | '.join(map(report.figure, both))} |")
+    return "\n".join(lines)
+
+
+Table = Callable[[Mapping[str, Any]], str]
+TABLES: Mapping[str, Table] = {
+    "run": run_table,
     "targets": targets_table,
     "cases": cases_table,
     "others": others_table,
 }
+"""Those of docs/performance.md, by the name of their mark."""
+COMPARISON_TABLES: Mapping[str, Table] = {"compared": compared_table}
 
 
 def _row(case: str, who: str, numbers: Mapping[str, float]) -> str:
@@ -89,7 +127,18 @@ def _row(case: str, who: str, numbers: Mapping[str, float]) -> str:
 
 
 def _words(numbers: Mapping[str, float]) -> str:
-    return ", ".join(f"{name.replace('_', ' ')} {report.figure(value)}" for name, value in numbers.items())
+    return ", ".join(f"{_name(name)} {report.figure(value)}" for name, value in numbers.items())
+
+
+def _name(number: str) -> str:
+    """The name of a number, for people."""
+    return " ".join({"mib": "MiB", "cpu": "CPU", "python": "Python"}.get(word, word) for word in number.split("_"))
+
+
+def _order(case: str) -> tuple[str, int]:
+    """New ones first, then known ones, each from the smallest."""
+    accounts, _, kind = case.partition(" ")
+    return {"new": "0", "new without latency": "1"}.get(kind, kind), int(accounts)
 
 
 def _case(case: str) -> str:
@@ -101,11 +150,12 @@ def _case(case: str) -> str:
 
 
 def main() -> None:
-    """Write both."""
+    """Write them all."""
     result = json.loads(BASELINE.read_text())
     PAGE.write_text(page(PAGE.read_text(), result))
+    COMPARISON.write_text(page(COMPARISON.read_text(), result, COMPARISON_TABLES))
     DRAWING.write_text(plot.drawing(result))
-    sys.stderr.write(f"{PAGE} and {DRAWING} show what {BASELINE} holds\n")
+    sys.stderr.write(f"{PAGE}, {COMPARISON} and {DRAWING} show what {BASELINE} holds\n")
 
 
 if __name__ == "__main__":

@@ -3,8 +3,10 @@
 import marshal
 import re
 from collections.abc import Iterator
-from importlib.metadata import PackageNotFoundError, distribution
+from importlib.metadata import distribution
 from pathlib import Path
+
+from packaging.requirements import Requirement
 
 import waldur_import_agent
 
@@ -18,21 +20,23 @@ PAGE = 4096
 def core_install_mib(lock: Path = LOCK) -> float:
     """MiB on disk of an installation without extras, compiled modules included, beside Python and pip.
 
-    Counted from the packages of the environment that this runs in, which holds them in the locked versions. One that
-    the lock names for another platform is not installed and not counted.
+    Counted from the packages of the environment that this runs in, which holds them in the locked versions. Those that
+    the lock names for another platform are not counted.
     """
     return (sum(map(_size, _locked(lock))) + _own_size()) / MIB
 
 
 def _locked(lock: Path) -> Iterator[str]:
-    yield from re.findall(r"^([A-Za-z0-9._-]+)(?:\[[^]]*\])?==", lock.read_text(), re.MULTILINE)
+    """The names of the packages that the lock has for this platform."""
+    for line in re.findall(r"^[A-Za-z0-9._-]+.*==[^\\]*", lock.read_text(), re.MULTILINE):
+        requirement = Requirement(line.strip())
+        if requirement.marker is None or requirement.marker.evaluate():
+            yield requirement.name
 
 
 def _size(name: str) -> int:
-    try:
-        files = distribution(name).files or ()
-    except PackageNotFoundError:
-        return 0
+    """Bytes on disk of an installed package. Raises PackageNotFoundError."""
+    files = distribution(name).files or ()
     return sum(_on_disk(Path(str(file.locate()))) for file in files)
 
 

@@ -28,8 +28,9 @@ def table(cases: Cases, incumbent: Cases) -> str:
         if case in incumbent:
             rows.append(["  waldur-site-agent", *(figure(incumbent[case].get(name)) for name in COLUMNS)])
     others = [
-        f"{case}: " + ", ".join(f"{name} {figure(value)}" for name, value in more.items())
-        for case, numbers in cases.items()
+        f"{case}{who}: " + ", ".join(f"{name} {figure(value)}" for name, value in more.items())
+        for case in cases
+        for who, numbers in (("", cases[case]), (", waldur-site-agent", incumbent.get(case, {})))
         if (more := {name: value for name, value in numbers.items() if name not in COLUMNS})
     ]
     return "\n".join([*aligned(rows), "", *others])

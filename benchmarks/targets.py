@@ -71,7 +71,7 @@ MARGINS: Mapping[str, Margin] = {
     "requests_per_poll": Margin(0),
     "polls_per_interval": Margin(0.1),
     "second_claim_intervals": Margin(0.5, 0.1),
-    "longest_gap_intervals": Margin(0.1),
+    "longest_gap_intervals": Margin(0.5),
     "times_python": Margin(0.25),
     "others_delayed": Margin(0.3, 0.3),
     "growth": Margin(0.2),

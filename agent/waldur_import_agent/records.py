@@ -172,8 +172,9 @@ class Marker:
             return None
         if not all(isinstance(text, str) for text in texts.values()):
             return None
-        # a list of many records says the same in each: one text for all of them
-        return cls(**{key: intern(text) for key, text in texts.items()}, written=written)
+        # all but the hash say the same in each of many records: one text for all of them
+        shared = {key: intern(texts[key]) for key in ("instance", "host", "version", "run")}
+        return cls(content=texts["content"], **shared, written=written)
 
 
 @dataclass(frozen=True, slots=True)

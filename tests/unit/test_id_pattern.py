@@ -1,7 +1,9 @@
 """Which ids do not match the expression of an offering, and what becomes of an expression that is hostile."""
 
 import inspect
+import io
 import json
+import resource
 import sys
 from pathlib import Path
 
@@ -77,6 +79,24 @@ async def test_the_program_bounds_itself(limit: str, asked: dict[str, object]) -
     )
     assert done.returncode != 0
     assert done.stdout == b""
+
+
+@pytest.mark.parametrize("error", [PermissionError, ValueError])
+def test_where_the_limits_cannot_be_set_the_question_is_answered(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: type[Exception]
+) -> None:
+    """In a sandbox that forbids it, or where lower ones hold already."""
+    tried: list[int] = []
+
+    def refuse(what: int, limits: tuple[int, int]) -> None:
+        tried.append(what)
+        raise error
+
+    monkeypatch.setattr(resource, "setrlimit", refuse)
+    monkeypatch.setattr(sys, "stdin", io.StringIO('{"pattern": "a", "texts": ["a", "b"]}'))
+    fullmatch.main()
+    assert capsys.readouterr().out == "[1]"
+    assert tried == [resource.RLIMIT_CPU, resource.RLIMIT_AS]
 
 
 def test_a_refusal_names_the_rule_and_the_hint() -> None:

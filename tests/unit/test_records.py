@@ -1,5 +1,6 @@
 """The words of the product as data: what the marker says, and what a plan writes."""
 
+import json
 from dataclasses import FrozenInstanceError, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -28,6 +29,15 @@ def test_marker_as_it_stands_in_waldur() -> None:
 def test_marker_is_read_back_from_the_metadata() -> None:
     """What was written under `import_agent` is read back as it was, whatever else the metadata holds."""
     assert Marker.from_metadata({"limits": {"cpu": 1}, "import_agent": MARKER.to_json()}) == MARKER
+
+
+def test_markers_share_what_they_all_say() -> None:
+    """A hundred thousand records are written by one instance, host and release, in few runs: one text for all."""
+    one, other = (Marker.from_metadata(json.loads(json.dumps({"import_agent": MARKER.to_json()}))) for _ in range(2))
+    assert one is not None
+    assert other is not None
+    for field in ("instance", "host", "version", "run"):
+        assert getattr(one, field) is getattr(other, field)
 
 
 @pytest.mark.parametrize(

@@ -69,6 +69,7 @@ class _Planner:
         self._excluded = self._by_key(given.scan.excluded)
         self._excluded_prefixes = self._by_key(given.scan.excluded_prefixes)
         self._absent = self._by_key(given.scan.absent)
+        self._same: dict[str, str] = {}
         self._report: list[WantedRecord] = []
         self._refresh: list[Refresh] = []
         self._surplus: list[Removal] = []
@@ -139,7 +140,8 @@ class _Planner:
         if placement.project is None:
             self._without_project(resource, records, placement.why)
             return
-        wanted = make_record(resource, placement, placement.project, self._components, self._given.settings.record)
+        patterns = self._given.settings.record
+        wanted = make_record(resource, placement, placement.project, self._components, patterns, same=self._same)
         survivor = self._survivor(records, wanted.content)
         if placement.holding:
             self._holding.append(LeftOut(resource, placement.why))

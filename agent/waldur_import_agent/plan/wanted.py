@@ -7,7 +7,6 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from string import Formatter
-from sys import intern
 from typing import Any
 
 from waldur_import_agent.plan.limits import map_limits
@@ -41,8 +40,15 @@ def make_record(
     project: Project,
     components: Mapping[str, Component],
     patterns: Record,
+    *,
+    same: dict[str, str] | None = None,
 ) -> WantedRecord:
-    """The record for a placed resource. Name and texts are cleaned of control characters; the id is left exact."""
+    """The record for a placed resource. Name and texts are cleaned of control characters; the id is left exact.
+
+    `same` is given to all records of a plan: texts that many of them hold are kept in it once.
+    """
+    same = {} if same is None else same
+    backend_limits = ", ".join(f"{key}={_limit(value)}" for key, value in sorted(resource.limits.items()))
     fields = _fields(resource)
     full_name = _clean(_fill(patterns.name, fields)) or _clean(resource.backend_id)
     name = full_name if len(full_name) <= NAME_MAX else full_name[: NAME_MAX - 1].rstrip() + "…"
@@ -54,9 +60,8 @@ def make_record(
         "description": _clean(_fill(patterns.description, fields)),
         **({"full_name": full_name} if name != full_name else {}),
         **{key: value for key, value in fields.items() if key not in RESERVED | {"backend_id", "name", "kind"}},
-        # many records say the same: one text for all of them
-        "backend_limits": intern(", ".join(f"{key}={_limit(value)}" for key, value in sorted(resource.limits.items()))),
-        "placement": intern(placement.why),
+        "backend_limits": same.setdefault(backend_limits, backend_limits),
+        "placement": same.setdefault(placement.why, placement.why),
         "problems": "; ".join(resource.problems),
     }
     return WantedRecord(

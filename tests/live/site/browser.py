@@ -40,10 +40,16 @@ class Quiet(SimpleHTTPRequestHandler):
         """Say nothing."""
 
 
+class Server(ThreadingHTTPServer):
+    """Takes all connections of a browser at once, also on a busy machine."""
+
+    request_queue_size = 128
+
+
 @contextmanager
 def serving(directory: Path) -> Iterator[str]:
     """Serve a directory on a free port; the address without a slash at its end."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=directory)) as server:
+    with Server(("127.0.0.1", 0), functools.partial(Quiet, directory=directory)) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:

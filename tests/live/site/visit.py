@@ -1,11 +1,12 @@
 """What a reader would see that is wrong with a page."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote, urldefrag
 
-from playwright.sync_api import Page, Response
+from playwright.sync_api import Page, Request, Response
 
 PHONE = 390
 """Pixels: the width of a common phone."""
@@ -49,28 +50,44 @@ class Visit:
     """Addresses of pictures, and how wide they are shown."""
 
 
-def visit(page: Page, address: str, site: str) -> Visit:
-    """Open a page of the site, and note what is wrong with it."""
-    seen = Visit(address)
+@contextmanager
+def noting(page: Page, seen: Visit, site: str) -> Iterator[None]:
+    """Note what the browser complains of while the block runs, and what it loads from elsewhere or in vain."""
 
     def answered(response: Response) -> None:
         if not response.url.startswith((f"{site}/", "data:", "blob:")):
             seen.wrong.append(f"loads from elsewhere: {response.url}")
-        elif response.status >= 400 and response.url != address:
+        elif response.status >= 400 and response.url != seen.address:
             seen.wrong.append(f"{response.status}: {response.url}")
+
+    def failed(request: Request) -> None:
+        # what the page before was still loading is given up for this one; a missing file has an answer, 404
+        if request.failure != "net::ERR_ABORTED":
+            seen.wrong.append(f"not loaded: {request.url}: {request.failure}")
 
     listeners: dict[str, Any] = {
         "console": lambda message: seen.wrong.append(f"console: {message.text}") if message.type == "error" else None,
         "pageerror": lambda error: seen.wrong.append(f"script: {error}"),
-        "requestfailed": lambda request: seen.wrong.append(f"not loaded: {request.url}"),
+        "requestfailed": failed,
         "response": answered,
     }
     for event, listener in listeners.items():
         page.on(event, listener)  # type: ignore[call-overload]
-    page.goto(address, wait_until="networkidle")
-    found = page.evaluate(LOOK)
-    for event, listener in listeners.items():
-        page.remove_listener(event, listener)
+    try:
+        yield
+    finally:
+        for event, listener in listeners.items():
+            page.remove_listener(event, listener)
+
+
+def visit(page: Page, address: str, site: str) -> Visit:
+    """Open a page of the site, and note what is wrong with it."""
+    seen = Visit(address)
+    with noting(page, seen, site):
+        # a quiet network alone may be that of a page which a busy machine has not read to its end
+        page.goto(address, wait_until="load")
+        page.wait_for_load_state("networkidle")
+        found = page.evaluate(LOOK)
     if found["width"] > page.viewport_size["width"]:  # type: ignore[index]
         seen.wrong.append(f"wider than the screen: {found['width']} pixels ({found['wide'][:5]})")
     for picture, alternative, drawn, shown in found["pictures"]:

@@ -41,6 +41,21 @@ def test_new_resource_is_reported() -> None:
     assert plan.writes
 
 
+def test_what_many_records_say_is_kept_once() -> None:
+    """Ten thousand new records have few texts for limits and placement, and a clean text is not copied."""
+    things = [
+        found(f"acct{number}", limits={"GrpTRES.cpu": 4}, attributes={"organization": "University of X"})
+        for number in range(2)
+    ]
+    plan = plan_for(*things)
+    one, other = (wanted.metadata for wanted in plan.report)
+    assert one["backend_limits"] is other["backend_limits"]
+    assert one["placement"] is other["placement"]
+    assert [wanted.metadata["organization"] for wanted in plan.report] == ["University of X"] * 2
+    for thing, wanted in zip(things, plan.report, strict=True):
+        assert wanted.metadata["organization"] is thing.attributes["organization"]
+
+
 def test_same_content_writes_nothing() -> None:
     """A record whose hash is the wanted one is kept: a second request writes nothing."""
     plan = plan_for(found("acct1"), records=(record("acct1", content=content_of("acct1")),))

@@ -1,0 +1,48 @@
+"""What is imported, and what is not."""
+
+import subprocess
+import sys
+
+import pytest
+
+from waldur_import_agent.imports import without
+
+DAEMON = """
+import sys
+import waldur_import_agent.cli.run, waldur_import_agent.cli.session, waldur_import_agent.app, waldur_import_agent.loop
+print(*(name for name in sys.argv[1:] if name in sys.modules))
+"""
+NOT_NEEDED = (
+    "rich",
+    "pygments",
+    "click",
+    "better_exceptions",
+    "colorama",
+    "greenlet",
+    "openstack",
+    "prometheus_client",
+)
+
+
+def test_a_daemon_loads_nothing_that_it_does_not_use() -> None:
+    """Libraries look for others at import, for uses that the agent does not make of them: megabytes, for ever."""
+    done = subprocess.run([sys.executable, "-c", DAEMON, *NOT_NEEDED], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+
+
+def test_a_module_is_hidden_only_in_the_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In it, an import fails as if it were not installed; afterwards it works, after an error too."""
+    monkeypatch.delitem(sys.modules, "colorsys", raising=False)
+    with pytest.raises(ModuleNotFoundError), without("colorsys"):
+        import colorsys  # noqa: PLC0415
+    import colorsys  # noqa: PLC0415
+
+    assert colorsys.rgb_to_hsv(0, 0, 0) == (0, 0, 0)
+
+
+def test_what_is_loaded_already_is_left_as_it_is() -> None:
+    """Hiding it would save nothing, and whoever imports it meanwhile would fail."""
+    with without("subprocess"):
+        import subprocess as again  # noqa: PLC0415
+    assert again is subprocess
+    assert sys.modules["subprocess"] is subprocess
