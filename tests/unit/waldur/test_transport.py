@@ -43,7 +43,7 @@ async def test_requests_say_who_asks_and_want_json(waldur: ScriptedWaldur) -> No
 
 
 async def test_no_cookie_is_kept(waldur: ScriptedWaldur) -> None:
-    """The token says who asks; to look for cookies with each of many requests would cost the most beside the network."""
+    """The token says who asks; to look for cookies with each of many requests would only cost time."""
     waldur.answer(httpx.Response(200, json={"uuid": UUID}, headers={"Set-Cookie": "session=1; Path=/"}))
     async with waldur.client() as client:
         await client.me()
