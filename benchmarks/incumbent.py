@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmarks import world
 from benchmarks.cases import Numbers, Say, WrongAnswerError
-from benchmarks.install import BLOCK, MIB
+from benchmarks.install import MIB, on_disk
 from benchmarks.processes import processor_seconds_of
 from benchmarks.slurm import Slurm, make_slurm
 from benchmarks.waldur import FakeWaldur, fake_waldur
@@ -89,7 +89,7 @@ def command(environment: Path) -> Iterator[tuple[str, Numbers]]:
         for path in packages.rglob("*")
         if path.is_file() and not path.relative_to(packages).parts[0].startswith(("pip", "setuptools", "pkg_resources"))
     ]
-    yield "install", {"mib": sum(path.stat().st_blocks for path in files) * BLOCK / MIB}
+    yield "install", {"mib": on_disk(files) / MIB}
 
 
 def _python(environment: Path) -> str:

@@ -111,7 +111,8 @@ class InFlight:
     def overloaded(self, age: int, pause: float, now: float) -> None:
         """Waldur answered a request of this age that it has too much to do, and asks for `pause` seconds."""
         if self._load.overloaded(age, pause, now):
-            get_logger().warning("Waldur has too much to do: fewer requests", in_flight=self._load.limit, pause=pause)
+            # no more than debug: in an outage each poll is answered so, and that is told in one line
+            get_logger().debug("Waldur has too much to do: fewer requests", in_flight=self._load.limit, pause=pause)
             self._tell(pause)
 
     async def _wait(self) -> None:
