@@ -7,13 +7,18 @@ The rule: such a text is made where the source
 - logs at the level warning or above,
 - adds to what is called `warnings` or `problems`,
 - says why a resource has no project (`Placement(None, why)`),
-- returns or yields, outside the command line, a sentence that names one of our commands, or tells to stop something,
+- notes a problem or a fault of the configuration (`Problem`, `Fault`),
+- returns or yields a sentence outside the command line, or has one in a table (an upper-case name of a module),
+- writes to stderr,
 - refuses a value of the configuration or of a record (`ValueError` in a module that uses pydantic), or
 - gives an error class the words with which its texts begin (`meaning`).
 
-What stands in for a value is `…`. A name is followed to what its function, or its module, assigns to it. Where the
+What stands in for a value is `…`. A name is followed to what its function, or a module, assigns to it. Where the
 words are all another's (`str(error)`), the remedy that is added to them is the text; where that is another's too, there
 is nothing to list: its own place has it.
+
+A sentence that is returned, yielded or in a table may as well tell good news, or be a part of another. Nobody but a
+person knows: `support.descriptions` lists those that ask for nothing, and all others count.
 """
 
 import ast
@@ -30,10 +35,13 @@ WALDUR_ERROR = "WaldurError"
 LOG_LEVELS = {"warning", "error", "critical", "exception"}
 COLLECTIONS = re.compile(r"(warnings|problems)$")
 TELLS = re.compile(r"`waldur-import-agent |\bStop\b")
-"""In a text that is returned or yielded: it tells to do something."""
+"""In a text that is kept for later: it tells to do something."""
+NOT_TOLD = ("cli", "testing", "sandbox")
+"""Parts of the package whose sentences are results, are of the conformance kit, or are the sandbox's answers."""
 CHECK = 2
-FINDINGS = {"warned": 1, "failed": 1, "failed_with": 1}
+FINDINGS = {"warned": 1, "failed": 1, "failed_with": 1, "_failed": 0, "Problem": 4, "Fault": 2}
 """By the name of the function that makes it: which argument holds the words."""
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 WORDS_AT_LEAST = re.compile(r"[A-Za-z`_]{2,}.*[A-Za-z`_]{2,}")
 
 
@@ -57,10 +65,12 @@ def messages(root: Path) -> list[Message]:
     trees = {path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(root.rglob("*.py"))}
     errors = _deriving(trees.values(), ROOT_ERROR)
     of_waldur = _deriving(trees.values(), WALDUR_ERROR)
+    constants = {path.relative_to(root).with_suffix("").parts: _assigned(tree.body) for path, tree in trees.items()}
     found: dict[str, Message] = {}
     for path, tree in trees.items():
-        shows_results = "cli" in path.relative_to(root).parts
-        for line, text in _Module(tree, errors, of_waldur, hints=shows_results).texts():
+        module = _Module(tree, errors, of_waldur, constants)
+        told = [] if set(NOT_TOLD) & set(path.relative_to(root).parts) else module.sentences()
+        for line, text in (*module.texts(), *told):
             place = f"{path.relative_to(root)}:{line}"
             found.setdefault(text, Message(text)).places.append(place)
     return list(found.values())
@@ -85,12 +95,25 @@ def _name(node: ast.AST) -> str:
 
 
 class _Module:
-    def __init__(self, tree: ast.Module, errors: set[str], of_waldur: set[str], *, hints: bool) -> None:
+    def __init__(
+        self,
+        tree: ast.Module,
+        errors: set[str],
+        of_waldur: set[str],
+        of_modules: Mapping[tuple[str, ...], Mapping[str, list[ast.expr]]],
+    ) -> None:
         self._tree = tree
-        self._hints = hints
         self._errors = errors
         self._of_waldur = of_waldur
-        self._constants = _assigned(tree.body)
+        self._tables = _assigned(tree.body)
+        self._constants = self._tables | {
+            alias.asname or alias.name: values
+            for node in tree.body
+            if isinstance(node, ast.ImportFrom) and node.module
+            for alias in node.names
+            if (values := of_modules.get(tuple(node.module.split(".")[1:]), {}).get(alias.name))
+        }
+        """What is assigned to each name, here or in the module that it is imported from."""
         self._own_texts = {
             id(call)
             for node in ast.walk(tree)
@@ -120,13 +143,22 @@ class _Module:
             local = {**self._constants, **(_assigned(ast.walk(function)) if function else {})}
             texts = self._readable(words, local) or (self._readable(remedy, local) if remedy else [])
             yield from ((call.lineno, text) for text in texts)
-        for node in () if self._hints else ast.walk(self._tree):
-            if isinstance(node, (ast.Return, ast.Yield, ast.Assign)) and isinstance(
-                node.value, (ast.JoinedStr, ast.Constant)
-            ):
-                told = self._readable(node.value, self._constants)
-                is_told = not isinstance(node, ast.Assign) or _name(node.targets[0]) in {"held", "told"}
-                yield from ((node.lineno, text) for text in told if is_told and TELLS.search(text))
+
+    def sentences(self) -> Iterator[tuple[int, str]]:
+        """What is told without being called a message: returned, yielded, in a table, or kept for later."""
+        for function in (node for node in ast.walk(self._tree) if isinstance(node, FUNCTIONS)):
+            local = {**self._constants, **_assigned(ast.walk(function))}
+            for node in ast.walk(function):
+                if isinstance(node, (ast.Return, ast.Yield)) and node.value is not None:
+                    for part in node.value.elts if isinstance(node.value, ast.Tuple) else [node.value]:
+                        yield from ((node.lineno, text) for text in self._readable(part, local) if _is_sentence(text))
+                elif isinstance(node, ast.Assign) and _name(node.targets[0]) in {"held", "told"}:
+                    told = self._readable(node.value, self._constants)
+                    yield from ((node.lineno, text) for text in told if TELLS.search(text))
+        for name, values in self._tables.items():
+            for part in (part for value in values for part in _of_table(value) if name.isupper()):
+                texts = (re.sub(r"\{\w+\}", GAP, text) for text in self._readable(part, self._constants))
+                yield from ((part.lineno, text) for text in texts if _is_sentence(text))
 
     def _parts(self, call: ast.Call) -> tuple[ast.expr | None, ast.expr | None]:
         """The argument that holds the words, and the one with the remedy; None where it is no message."""
@@ -155,9 +187,11 @@ class _Module:
     def _is_told(self, call: ast.Call, called: str) -> bool:
         if isinstance(call.func, ast.Name):
             return called in self._log_names or (called == "ValueError" and self._uses_pydantic)
-        if not isinstance(call.func, ast.Attribute) or called not in {*LOG_LEVELS, "append", "add"}:
+        if not isinstance(call.func, ast.Attribute) or called not in {*LOG_LEVELS, "append", "add", "write"}:
             return False
         owner = ast.unparse(call.func.value)
+        if called == "write":
+            return owner == "sys.stderr"
         return (called in LOG_LEVELS and "log" in owner) or (
             called in {"append", "add"} and bool(COLLECTIONS.search(owner))
         )
@@ -165,6 +199,19 @@ class _Module:
     def _readable(self, node: ast.expr, local: Mapping[str, list[ast.expr]]) -> list[str]:
         texts = (re.sub(rf"{GAP}+", GAP, " ".join(text.split())) for text in _expand(node, local, 3))
         return [text for text in dict.fromkeys(texts) if WORDS_AT_LEAST.search(text.replace(GAP, ""))]
+
+
+def _is_sentence(text: str) -> bool:
+    return " " in text.replace(GAP, "").strip()
+
+
+def _of_table(value: ast.expr) -> list[ast.expr]:
+    """The values of a table, and of the tables in it."""
+    if isinstance(value, ast.Dict):
+        return [part for inner in value.values for part in (_of_table(inner) or [inner])]
+    if isinstance(value, (ast.Tuple, ast.List, ast.Set)):
+        return [part for inner in value.elts for part in (_of_table(inner) or [inner])]
+    return []
 
 
 def _class_texts(node: ast.ClassDef) -> Iterator[tuple[str, str]]:
@@ -201,7 +248,7 @@ def _calls(tree: ast.Module) -> Iterator[tuple[ast.AST | None, ast.Call]]:
         for child in ast.iter_child_nodes(node):
             if isinstance(child, ast.Call):
                 yield function, child
-            yield from inside(child, child if isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef)) else function)
+            yield from inside(child, child if isinstance(child, FUNCTIONS) else function)
 
     return inside(tree, None)
 

@@ -141,7 +141,8 @@ class _Loading:
     def validate(self, model: type[M], data: Any, location: Location = ()) -> M | None:
         """The data as a model, or None after what is wrong was noted: wrong values and missing files."""
         for inner, holder, must_exist in paths(model, data):
-            wrong = _unreadable(Path(holder[inner[-1]]), self.path.absolute().parent) if must_exist else ""
+            file, here = Path(holder[inner[-1]]), self.path.absolute().parent
+            wrong = _unreadable(file, here, secret=_is_of_secret(str(inner[-1]))) if must_exist else ""
             if wrong:
                 self.add((*location, *inner), wrong)
         try:
@@ -253,10 +254,16 @@ def _scanner_blocks(data: Mapping[str, Any]) -> Iterator[tuple[Location, dict[st
             yield ("offerings", position, "scanner"), block
 
 
-def _unreadable(file: Path, here: Path) -> str:
-    """Why a file cannot be read, without its name: somebody may have put the secret itself there. Empty if it can.
+def _is_of_secret(key: str) -> bool:
+    """Whether the key names a secret's file."""
+    return any(word in key for word in ("token", "secret", "key", "password"))
 
-    `here` is where relative paths start: a directory that may be named.
+
+def _unreadable(file: Path, here: Path, *, secret: bool) -> str:
+    """Why a file cannot be read; empty if it can.
+
+    A secret's file is not named: somebody may have put the secret itself there. `here` is where relative paths start:
+    a directory that may be named.
     """
     try:
         if file.is_fifo():
@@ -264,6 +271,8 @@ def _unreadable(file: Path, here: Path) -> str:
         with file.open("rb"):
             return ""
     except FileNotFoundError:
+        if not secret:
+            return f"there is no file {file}"
         return f"there is no such file in {here}" if file.parent == here else "there is no such file"
     except OSError as error:
         return f"this file cannot be read: {why_unreadable(error)}"

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 import waldur_import_agent
+from support.descriptions import DESCRIPTIONS
 from support.messages import Message, messages
 from support.troubleshooting import PAGE, entries
 
@@ -28,6 +29,12 @@ FORMS = {
     "warnings.append(f'the file {name} is old')": "the file … is old",
     "self.problems.add('two of them differ')": "two of them differ",
     "return Placement(None, 'no rule speaks of it')": "no rule speaks of it",
+    "return f'{name} has stopped'": "… has stopped",
+    "return None, f'{name} is left out'": "… is left out",
+    "yield Problem(name, 0, 0, name, f'there is no {name} here')": "there is no … here",
+    "yield Fault(1, 1, 'this is no YAML')": "this is no YAML",
+    "sys.stderr.write(f'not healthy: {name}')": "not healthy: …",
+    "return _failed(f'a bug in {name}', 70)": "a bug in …",
     "yield f'two agents on {name}. Stop one of them'": "two agents on …. Stop one of them",
 }
 MODULE = """\
@@ -46,6 +53,8 @@ NO_MESSAGES = (
     "return Check(name, CheckStatus.PASS, 'all is well')",
     "self.log.info('round started')",
     "raise KeyError('inside only')",
+    "return 'word'",
+    "sys.stdout.write('a result of the command')",
     "return Placement(project, 'rule 1 speaks of it')",
 )
 
@@ -65,7 +74,9 @@ def product() -> list[Message]:
 def test_each_message_has_an_entry(product: list[Message]) -> None:
     """What a person may read in a log, a table or a request is found on the page, word for word."""
     listed = {message for entry in entries(PAGE.read_text()) for message in entry.messages}
-    missing = [f"{message.key}  ({message.places[0]})" for message in product if message.key not in listed]
+    missing = [
+        f"{message.key}  ({message.places[0]})" for message in product if message.key not in listed | DESCRIPTIONS
+    ]
     assert not missing, "\n".join(["write an entry for:", *missing])
 
 
@@ -74,6 +85,12 @@ def test_each_entry_is_of_a_message(product: list[Message]) -> None:
     listed = [message for entry in entries(PAGE.read_text()) for message in entry.messages]
     assert sorted(listed) == sorted(set(listed))
     assert set(listed) <= {message.key for message in product}
+
+
+def test_what_needs_no_entry_is_still_said(product: list[Message]) -> None:
+    """A sentence that asks for nothing is known as such only as long as the product has it, and has no entry."""
+    listed = {message for entry in entries(PAGE.read_text()) for message in entry.messages}
+    assert {message.key for message in product} - listed == DESCRIPTIONS
 
 
 def test_each_entry_says_what_to_do() -> None:
@@ -87,6 +104,35 @@ def test_each_entry_says_what_to_do() -> None:
 def test_a_message_is_recognised_in_each_form(tmp_path: Path, statement: str, text: str) -> None:
     """Whatever way the source makes a message, the list has it: a new one cannot be left out of the page."""
     assert [message.text for message in found_in(tmp_path, statement)] == [text]
+
+
+def test_a_table_holds_messages(tmp_path: Path) -> None:
+    """Words by the name of what is wrong, also in a table of tables; a name in them is a gap."""
+    table = (
+        "WORDS = {'missing': 'this key is missing', 'more': {'enum': 'one of {expected} is needed', 'name': 'text'}}"
+    )
+    (tmp_path / "module.py").write_text(table)
+    assert [message.text for message in messages(tmp_path)] == ["this key is missing", "one of … is needed"]
+
+
+def test_a_text_of_another_module_is_followed(tmp_path: Path) -> None:
+    """A message that is kept in one module and told in another."""
+    (tmp_path / "inner").mkdir()
+    (tmp_path / "inner" / "texts.py").write_text("TEXT = 'a longer one is needed'")
+    (tmp_path / "module.py").write_text(
+        "from package.inner.texts import TEXT\ndef tell(name): yield Problem(name, 1, 1, name, TEXT)"
+    )
+    assert [message.text for message in messages(tmp_path)] == ["a longer one is needed"]
+
+
+@pytest.mark.parametrize("part", ["cli", "testing", "sandbox"])
+def test_results_of_commands_are_no_messages(tmp_path: Path, part: str) -> None:
+    """What a command shows as its result is no message; an error there is one."""
+    (tmp_path / part).mkdir()
+    (tmp_path / part / "module.py").write_text(MODULE.format(statement="return 'three resources are found'"))
+    assert messages(tmp_path) == []
+    (tmp_path / part / "module.py").write_text(MODULE.format(statement="raise AgentError('no resource is found')"))
+    assert [message.text for message in messages(tmp_path)] == ["no resource is found"]
 
 
 @pytest.mark.parametrize("statement", NO_MESSAGES)

@@ -113,7 +113,7 @@ def test_problems_name_the_variable(problems: Problems) -> None:
             "WALDUR_IMPORT_AGENT__OFFERINGS; a list is given as a whole, as JSON"
         ),
         "WALDUR_IMPORT_AGENT__WALDR__URL: waldr.url: unknown key (did you mean 'waldur'?)",
-        "WALDUR_IMPORT_AGENT__WALDUR__CA_FILE: waldur.ca_file: there is no such file",
+        "WALDUR_IMPORT_AGENT__WALDUR__CA_FILE: waldur.ca_file: there is no file /missing/ca.pem",
         (
             "WALDUR_IMPORT_AGENT__WALDUR__EFFORT__READ: waldur.effort.read: JSON is needed here, but at character 13: "
             "Expecting value"
