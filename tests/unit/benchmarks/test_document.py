@@ -40,6 +40,8 @@ def test_comparison_shows_the_stored_result() -> None:
     comparison = document.COMPARISON.read_text()
     assert comparison == document.page(comparison, stored, document.COMPARISON_TABLES)
     own, other = stored["cases"]["1000 new"], stored["incumbent"]["cases"]["1000 new"]
+    version = stored["incumbent"]["versions"]["waldur-site-agent"]
+    assert f"measured: {version} | this agent |" in README.read_text()
     row = " | ".join(f"{numbers['requests']:,.0f}; {numbers['process_starts']:,.0f}" for numbers in (other, own))
     assert f"| 1,000 new accounts: requests to Waldur; starts of SLURM's programs | {row} |" in README.read_text()
 
