@@ -60,6 +60,12 @@ def test_site_builds_strictly_and_loads_nothing_from_elsewhere(site: Path) -> No
         assert not re.search(r"url\([\"']?(https?:)?//", sheet.read_text())
 
 
+def test_page_that_is_not_there_leads_back(site: Path) -> None:
+    """Who follows an old link gets to the home page."""
+    page = (site / "404.html").read_text()
+    assert re.search(r'begin at <a href="/(index\.html|\.)?">the home page</a>', page)
+
+
 def test_files_beside_the_documentation_are_pages(site: Path) -> None:
     """A program that a page links to is shown on the site, and its own links work too."""
     command = (site / "scanners/command.html").read_text()

@@ -92,6 +92,7 @@ def terminals(page: Path) -> list[list[str]]:
     sources = [ROOT / "docs" / page.with_suffix(".md"), ROOT / page.with_suffix(".md")]
     text = next((source.read_text() for source in sources if source.is_file()), "")
     blocks = re.findall(r"^```console\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    assert all(block[:2] in {"$ ", "# "} for block in blocks), f"{page}: a terminal without a prompt"
     return [list(typed(block)) for block in blocks]
 
 
