@@ -77,7 +77,12 @@ def manual_page() -> str:
     """The page for man(1)."""
     top = make_parser()
     top.man_short_description = "answer Waldur's backend resource requests"  # type: ignore[attr-defined]  # its own
-    steps = (top.epilog or "").partition("first steps:")[2].partition("exit codes:")[0].strip("\n")
+    steps = (
+        (top.epilog or "")
+        .partition("first steps, each after `waldur-import-agent`:\n")[2]
+        .partition("exit codes:")[0]
+        .strip("\n")
+    )
     top.epilog = None
     meanings = of_class(ExitCode)
     with columns(100):
@@ -85,8 +90,10 @@ def manual_page() -> str:
         page.date = ""  # the same text from the same sources
         page.source = f"{PROGRAM} {__version__}"
         page.manual = "User Commands"
-        page.add_section("first steps", "=", f".nf\n{roff(steps)}\n.fi")
+        page.add_section("first steps", "=", f"Each after \\fB{roff(PROGRAM)}\\fR:\n.PP\n.nf\n{roff(steps)}\n.fi")
         page.add_section("exit status", "=", described({str(code.value): meanings[code.name] for code in ExitCode}))
         page.add_section("environment", "=", described(VARIABLES))
         page.add_section("files", "=", described(FILES))
-        return str(page)
+        head, _, rest = str(page).partition("\n")
+        # no option's name is broken over two lines, and no line is filled up with blanks
+        return f"{head}\n.nh\n.ad l\n{rest}"

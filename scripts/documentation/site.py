@@ -1,4 +1,4 @@
-"""Hooks of mkdocs: files outside docs/ that a page links to come into the site.
+"""Hooks of mkdocs: files outside docs/ that a page links to come into the site; a terminal's outputs are marked.
 
 A page is read in two places: in the repository, where `../examples/command/directories.py` is a file beside docs/, and
 on the site, which has nothing but docs/. Links are written for the first; for the second each file gets a page.
@@ -14,6 +14,9 @@ from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).resolve().parents[2]
 LINK = re.compile(r"(?<=\]\()(?P<path>[^):#\s]+)(?P<anchor>#[^)\s]*)?(?=\))")
+TERMINAL = re.compile(r'(?<=<code>)(?P<prompt><span class="gp">[$#] </span>).*?(?=</code>)', re.DOTALL)
+"""A terminal's text, as the console lexer gives it. It takes each line with a `#` in front for root's prompt."""
+TAG = re.compile(r"<[^>]*>")
 LANGUAGES = {
     ".py": "python",
     ".sh": "bash",
@@ -86,3 +89,26 @@ def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: 
     """Point links to the pages in the site."""
     del config, files
     return pointed(markdown, page.file.src_uri)
+
+
+def outputs_marked(html: str) -> str:
+    """A page on which all lines of a terminal are outputs that neither begin with its first prompt nor continue such.
+
+    What is copied leaves them out, with their ends (docs/stylesheets/site.css).
+    """
+
+    def marked(match: re.Match[str]) -> str:
+        lines, typed = [], ""
+        for line in match[0].splitlines(keepends=True):
+            words = TAG.sub("", line)
+            typed = words if line.startswith(match["prompt"]) or typed.endswith("\\\n") else ""
+            lines.append(line if typed else f'<span class="go output">{words}</span>')
+        return "".join(lines)
+
+    return TERMINAL.sub(marked, html)
+
+
+def on_page_content(html: str, *, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Mark what a terminal printed."""
+    del page, config, files
+    return outputs_marked(html)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from waldur_import_agent.cli import EPILOG
+from waldur_import_agent.cli import EPILOG, make_parser
 from waldur_import_agent.errors import ExitCode
 from waldur_import_agent.health.metrics import Metrics
 
@@ -18,6 +18,12 @@ def test_every_exit_code_is_documented() -> None:
     codes = {code.value for code in ExitCode}
     assert {int(number) for number in re.findall(r"^\| (\d+) \|", TEXT, re.MULTILINE)} == codes
     assert {int(number) for number in re.findall(r"(?:^| )(\d+) [a-zA-Z]", EPILOG.partition("exit codes:")[2])} == codes
+
+
+def test_help_fits_a_terminal_of_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No line of it is broken in the middle of a word."""
+    monkeypatch.setenv("COLUMNS", "80")
+    assert [line for line in make_parser().format_help().splitlines() if len(line) > 80] == []
 
 
 def test_every_metric_is_documented() -> None:

@@ -35,22 +35,25 @@ COMMANDS = (
 )
 
 EPILOG = """\
-first steps:
-  waldur-import-agent demo                     see the main job on an embedded Waldur
-  waldur-import-agent config init              write a commented configuration
-  waldur-import-agent config check             find what is wrong with it
-  waldur-import-agent doctor                   look at everything that the agent needs
-  waldur-import-agent scan                     see what the backend has
-  waldur-import-agent plan                     see what would be reported; nothing is
-  waldur-import-agent explain BACKEND_ID       see why one resource is reported, or is not
-  waldur-import-agent run --once               answer all requests that are Sent
-  waldur-import-agent status                   see what the agent is doing
-  waldur-import-agent history                  see past rounds, and what was not reported and why
-  waldur-import-agent records import --help    make resources of what was reported
+first steps, each after `waldur-import-agent`:
+  demo                     see the main job on an embedded Waldur
+  config init              write a commented configuration
+  config check             find what is wrong with it
+  doctor                   look at everything that the agent needs
+  scan                     see what the backend has
+  plan                     see what would be reported; nothing is
+  explain BACKEND_ID       see why one resource is reported, or is not
+  run --once               answer all requests that are Sent
+  status                   see what the agent is doing
+  history                  see past rounds, what was not reported and why
+  records import --help    make resources of what was reported
 
 exit codes:
-  0 done or nothing to do   1 a request ended Erred   2 wrong usage   69 Waldur or the backend unreachable
-  70 a bug   73 another agent has the lock   75 requests left for the next run   77 token refused   78 configuration
+   0 done or nothing to do             1 a request ended Erred
+   2 wrong usage                      69 Waldur or the backend unreachable
+  70 a bug                            73 another agent has the lock
+  75 requests left for the next run   77 token refused
+  78 configuration
 """
 
 
@@ -58,7 +61,7 @@ def make_parser() -> argparse.ArgumentParser:
     """The parser of all commands."""
     parser = argparse.ArgumentParser(
         prog="waldur-import-agent",
-        description="Answers Waldur's backend resource requests: tells Waldur which resources exist on a backend.",
+        description="Answers Waldur's backend resource requests:\ntells Waldur which resources exist on a backend.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -31,12 +31,18 @@ def release(*arguments: str | Path, root: Path = ROOT, **environment: str) -> su
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The directory with the files."""
+def made_and_told(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The directory with the files, and what was printed."""
     target = tmp_path_factory.mktemp("release") / "files"
     done = release("--draft", target)
     assert done.returncode == 0, done.stdout + done.stderr
-    return target
+    return target, done.stdout
+
+
+@pytest.fixture(scope="module")
+def made(made_and_told: tuple[Path, str]) -> Path:
+    """The directory with the files."""
+    return made_and_told[0]
 
 
 def only(directory: Path, pattern: str) -> Path:
@@ -64,6 +70,13 @@ def test_checksums_are_those_of_all_files(made: Path) -> None:
     assert len(files) == 3
     for name, checksum in lines.items():
         assert hashlib.sha256((made / name).read_bytes()).hexdigest() == checksum
+
+
+def test_twine_has_passed_sdist_and_wheel(made_and_told: tuple[Path, str]) -> None:
+    """An index would take both: their metadata and the text that it shows are good."""
+    made, told = made_and_told
+    checked = re.findall(r"Checking \S*?([^/\s]+): (\w+)", re.sub(r"\x1b\[[0-9;]*m", "", told))
+    assert sorted(checked) == sorted((only(made, pattern).name, "PASSED") for pattern in ("*.whl", "*.tar.gz"))
 
 
 def test_same_sources_give_the_same_bytes(made: Path, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The documentation shows the stored result: what is written there was measured."""
 
 import json
+import re
 import xml.etree.ElementTree as ET
 
 import pytest
@@ -40,6 +41,8 @@ def test_comparison_shows_the_stored_result() -> None:
     comparison = document.COMPARISON.read_text()
     assert comparison == document.page(comparison, stored, document.COMPARISON_TABLES)
     own, other = stored["cases"]["1000 new"], stored["incumbent"]["cases"]["1000 new"]
+    version = stored["incumbent"]["versions"]["waldur-site-agent"]
+    assert f"measured: {version} | this agent |" in README.read_text()
     row = " | ".join(f"{numbers['requests']:,.0f}; {numbers['process_starts']:,.0f}" for numbers in (other, own))
     assert f"| 1,000 new accounts: requests to Waldur; starts of SLURM's programs | {row} |" in README.read_text()
 
@@ -125,6 +128,16 @@ def test_drawing_has_a_line_for_each_that_was_measured() -> None:
     points = [len(line.get("points", "").split()) for line in lines]
     assert points == [2, 1, 1, 2, 1, 2, 2, 1]
     assert len(root.findall("{http://www.w3.org/2000/svg}circle")) == sum(points)
+
+
+def test_drawing_follows_the_readers_colours() -> None:
+    """Every class that is drawn has a colour, in light and in dark, and nothing has one of its own."""
+    text = plot.drawing(RESULT)
+    light, _, dark = plot.STYLE.partition("@media (prefers-color-scheme: dark)")
+    used = set(re.findall(r'class="(\w+)"', text))
+    assert used == {"ground", "grid", "quiet", "blue", "red", "green"}
+    assert all(f".{name} {{" in light and f".{name} {{" in dark for name in used)
+    assert not re.findall(r'(?:fill|stroke)="#', text)
 
 
 def test_more_is_higher_and_further_right() -> None:

@@ -23,13 +23,17 @@ from waldur_import_agent.settings.models import Settings
 
 BY_ARGPARSE = {"docs/reference/command-line.md", "share/man/man1/waldur-import-agent.1"}
 """argparse words usages differently in each Python: these files are made with 3.11."""
+NAMES = re.compile(r"--[a-z][a-z-]+|\b[A-Z][A-Z_]+\b")
+"""Options and names of values."""
 
 
 @pytest.mark.parametrize("path", OUTPUTS)
 def test_generated_file_is_current(path: str) -> None:
     """Each file is what the code makes now: `make generated` writes them again."""
     if path in BY_ARGPARSE and sys.version_info[:2] != (3, 11):
-        pytest.skip("made with the usages of Python 3.11")
+        kept, made = ((text.replace("\\-", "-")) for text in ((ROOT / path).read_text(), OUTPUTS[path]()))
+        assert set(NAMES.findall(kept)) == set(NAMES.findall(made)), "make generated, with Python 3.11"
+        return
     assert (ROOT / path).read_text() == OUTPUTS[path](), "make generated"
 
 
