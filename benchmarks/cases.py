@@ -186,12 +186,13 @@ class Idle:
             "process_starts": self._slurm.starts - self._starts,
             "peak_mib": peak_memory(pid),
             "afterwards_mib": memory(pid),
-            # as if it polled at the usual interval
-            "cpu_percent": 100
-            * (precise_processor_seconds(pid) - self._used)
-            / seconds
-            * (self._interval / USUAL_POLL_SECONDS),
+            "cpu_percent": idle_percent(precise_processor_seconds(pid) - self._used, seconds, self._interval),
         }
+
+
+def idle_percent(used: float, seconds: float, interval: float) -> float:
+    """Percent of a processor where `used` of it went in so many seconds, as if it polled at the usual interval."""
+    return 100 * used / seconds * (interval / USUAL_POLL_SECONDS)
 
 
 def commands(say: Say) -> Iterator[tuple[str, Numbers]]:

@@ -2,8 +2,10 @@
 
 import pytest
 
+from benchmarks import report
 from benchmarks.__main__ import tell
 from benchmarks.arguments import parse
+from benchmarks.cases import idle_percent
 from benchmarks.targets import MARGINS, TARGETS, Target, judge, regressions, with_growth
 
 STORED = {
@@ -187,3 +189,17 @@ def test_growth_of_linear_cost_is_one() -> None:
     cases = {"10000 known as records": {"wall_seconds": 2.0}, "100000 known as records": {"wall_seconds": 40.0}}
     assert with_growth(cases)["100000 known as records"]["growth"] == 2.0
     assert "growth" not in with_growth({"10000 known as records": {"wall_seconds": 2.0}})["10000 known as records"]
+
+
+def test_idle_cost_is_that_of_the_usual_interval() -> None:
+    """An agent that is watched for a short time polls ten times as often, and is judged as if it did not."""
+    assert idle_percent(used=0.1, seconds=100, interval=30) == pytest.approx(0.1)
+    assert idle_percent(used=1.0, seconds=100, interval=3) == pytest.approx(0.1)
+
+
+def test_what_is_no_column_is_told_in_words_and_lines_of_a_terminal() -> None:
+    """Names without underscores, and no line that a terminal of 120 characters would break."""
+    many = {f"longest_gap_of_kind_{number}_mib": 1.5 for number in range(20)}
+    lines = report.table({"50 offerings": many}, {}).splitlines()
+    assert max(map(len, lines)) <= 120
+    assert "longest gap of kind 7 MiB 1.5" in " ".join(line.strip() for line in lines)
