@@ -38,6 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"{time.monotonic() - began:7.1f} s  {text}\n")
         sys.stderr.flush()
 
+    # read before anything is measured: the output may take its place
+    stored = json.loads(args.baseline.read_text())["cases"] if args.baseline.exists() else {}
     cases: dict[str, Numbers] = {}
     others: dict[str, Numbers] = {}
 
@@ -53,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if args.incumbent is not None:
             for case, numbers in _incumbent(args, Path(directory), say):
                 keep(others, case, numbers)
-    return tell(_result(args, cases, others), args.baseline)
+    return tell(_result(args, cases, others), stored)
 
 
 def _result(args: argparse.Namespace, cases: targets.Cases, others: targets.Cases) -> dict[str, Any]:
@@ -119,10 +121,9 @@ def _numbers(text: str) -> list[int]:
     return [int(word) for word in text.split(",") if word]
 
 
-def tell(result: Mapping[str, Any], baseline: Path) -> int:
-    """Print the result and what is worse than the stored one; the exit code."""
+def tell(result: Mapping[str, Any], stored: targets.Cases) -> int:
+    """Print the result and what is worse than in the `stored` cases; the exit code."""
     cases = result["cases"]
-    stored = json.loads(baseline.read_text())["cases"] if baseline.exists() else {}
     worse = targets.regressions(cases, stored)
     verdicts = [verdict for verdict in targets.judge(cases) if verdict.target.case in cases]
     parts = [
@@ -130,6 +131,9 @@ def tell(result: Mapping[str, Any], baseline: Path) -> int:
         report.targets(verdicts),
         report.comparison(worse, len(cases.keys() & stored.keys())),
     ]
+    busy = max(result["load"])
+    if busy > result["processors"] + 1:  # the bench itself keeps one or two busy
+        parts.append(f"The load was {busy:.1f} on {result['processors']} processors: seconds and ratios say little.")
     sys.stdout.write("\n\n".join(parts) + "\n")
     return 1 if worse else 0
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import world
-from benchmarks.processes import wait_until
+from benchmarks.processes import wait_until, without_proxies
 from benchmarks.slurm import Slurm
 from benchmarks.waldur import FakeWaldur
 
@@ -83,7 +83,6 @@ def daemon(configuration: Path, watched: Sequence[Slurm]) -> Iterator[Agent]:
     It is stopped with SIGTERM at the end, and killed where it does not go.
     """
     log = configuration.with_suffix(".log")
-    environment = {name: value for name, value in os.environ.items() if "proxy" not in name.lower()}
     before = [slurm.starts for slurm in watched]
     with log.open("wb") as errors:
         process = subprocess.Popen(
@@ -91,7 +90,7 @@ def daemon(configuration: Path, watched: Sequence[Slurm]) -> Iterator[Agent]:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=errors,
-            env=environment,
+            env=without_proxies(),
             start_new_session=True,
         )
     agent = Agent(process, log)

@@ -49,7 +49,7 @@ def answered(
         waldur.counts(reset=True)
         starts, used, beside = slurm.starts, processor_seconds(agent.pid), processor_seconds(waldur.pid)
         request = waldur.ask(offering)
-        told = _when_over(waldur, offering, request, agent)
+        told = when_over(waldur, [offering], agent)[request]
         numbers = {
             "requests": told["counted"],
             "process_starts": slurm.starts - starts,
@@ -69,23 +69,33 @@ def answered(
     return numbers
 
 
-def _when_over(waldur: FakeWaldur, offering: str, request: str, agent: Agent) -> dict[str, Any]:
-    """What became of a request, told when the agent looks for the next one: its round is then over."""
-    told: dict[str, Any] = {}
+def when_over(waldur: FakeWaldur, offerings: Sequence[str], agent: Agent) -> dict[str, dict[str, Any]]:
+    """What became of all requests of these, told when the agent looks for the next ones: their rounds are then over."""
+    told: dict[str, dict[str, Any]] = {}
 
     def over() -> bool:
         agent.still_runs()
-        told.update(waldur.requests([offering])[request])
-        return bool(told["looked_again"])
+        told.update(waldur.requests(offerings))
+        return all(request["looked_again"] for request in told.values())
 
-    wait_until(over, f"the end of request {request}", seconds=ROUND_LIMIT, interval=0.05)
+    wait_until(over, "the end of all requests", seconds=ROUND_LIMIT, interval=0.05)
     return told
+
+
+def least_seconds(numbers: Numbers) -> float:
+    """How long its own requests and process starts take one after the other: the floor where nothing is created."""
+    return numbers["requests"] * world.LATENCY + numbers["process_starts"] * world.START_SECONDS
+
+
+def _beside(numbers: Numbers, floor_seconds: float) -> Numbers:
+    return {**numbers, "floor_seconds": floor_seconds, "ratio": numbers["wall_seconds"] / floor_seconds}
 
 
 def answering(directory: Path, accounts: int, runs: int, say: Say) -> Iterator[tuple[str, Numbers]]:
     """New accounts, the same known as records, and known as resources; the floor is measured before each run.
 
-    Of several runs, each number's median counts; `ratio` is that of a run's seconds to its own floor.
+    Of several runs, each number's median counts; `ratio` is that of a run's seconds to its own floor: that of the bare
+    sockets for new ones, `least_seconds` for known ones.
     """
     slurm = make_slurm(directory / "slurm", accounts)
     new: list[Numbers] = []
@@ -105,7 +115,7 @@ def answering(directory: Path, accounts: int, runs: int, say: Say) -> Iterator[t
                 if found is resources:
                     waldur.make_resources(offering)
                 numbers = answered(waldur, offering, slurm, place / name.replace(" ", "-"), expected=expected)
-                found.append({**numbers, "floor_seconds": least, "ratio": numbers["wall_seconds"] / least})
+                found.append(_beside(numbers, least if found is new else least_seconds(numbers)))
     yield f"{accounts} new", _median(new)
     yield f"{accounts} known as records", _median(records)
     yield f"{accounts} known as resources", _median(resources)
@@ -121,7 +131,7 @@ def known(directory: Path, accounts: int, say: Say) -> Iterator[tuple[str, Numbe
         yield f"{accounts} new without latency", numbers
         say(f"{accounts:,} accounts: known as records")
         numbers = answered(waldur, offering, slurm, directory / "known", expected=accounts)
-        yield f"{accounts} known as records", numbers
+        yield f"{accounts} known as records", _beside(numbers, least_seconds(numbers))
 
 
 def _median(runs: Sequence[Numbers]) -> Numbers:
@@ -176,7 +186,11 @@ class Idle:
             "process_starts": self._slurm.starts - self._starts,
             "peak_mib": peak_memory(pid),
             "afterwards_mib": memory(pid),
-            "cpu_percent": 100 * (precise_processor_seconds(pid) - self._used) / seconds,
+            # as if it polled at the usual interval
+            "cpu_percent": 100
+            * (precise_processor_seconds(pid) - self._used)
+            / seconds
+            * (self._interval / USUAL_POLL_SECONDS),
         }
 
 

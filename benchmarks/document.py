@@ -64,11 +64,11 @@ def run_table(result: Mapping[str, Any]) -> str:
 
 def targets_table(result: Mapping[str, Any]) -> str:
     """What is to be reached, and what was measured."""
-    lines = ["| case | number | at most | measured | |", "|---|---|---|---|---|"]
+    lines = ["| case | number | target | measured | |", "|---|---|---|---|---|"]
     for verdict in targets.judge(result["cases"]):
         target = verdict.target
         lines.append(
-            f"| {_case(target.case)} | {_name(target.number)} | {f'{target.most:,g} {target.unit}'.strip()} "
+            f"| {_case(target.case)} | {report.name(target.number)} | {target} "
             f"| {report.figure(verdict.measured)} | {report.WORDS[verdict.met]} |"
         )
     return "\n".join(lines)
@@ -127,12 +127,7 @@ def _row(case: str, who: str, numbers: Mapping[str, float]) -> str:
 
 
 def _words(numbers: Mapping[str, float]) -> str:
-    return ", ".join(f"{_name(name)} {report.figure(value)}" for name, value in numbers.items())
-
-
-def _name(number: str) -> str:
-    """The name of a number, for people."""
-    return " ".join({"mib": "MiB", "cpu": "CPU", "python": "Python"}.get(word, word) for word in number.split("_"))
+    return ", ".join(f"{report.name(name)} {report.figure(value)}" for name, value in numbers.items())
 
 
 def _order(case: str) -> tuple[str, int]:

@@ -4,12 +4,12 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from urllib.parse import parse_qs
 
 from benchmarks import fake_rows, world
+from benchmarks.fake_kept import Asked, Offered
 
 UUID_LENGTH = 32
 PAGE_SIZE = 10
@@ -40,43 +40,6 @@ class Asking(NamedTuple):
 NOT_FOUND = Answer(404, b'{"detail": "Not found."}')
 
 
-@dataclass(slots=True)
-class Asked:
-    """A request for backend resources: its row, and when what happened to it (seconds of the fake's own clock)."""
-
-    values: dict[str, str]
-    created: float
-    shown: float | None = None
-    before: int = 0
-    """Requests that had been counted before the list that first showed it."""
-    started: float | None = None
-    ended: float | None = None
-    counted: int = 0
-    """Requests from the list that first showed it to its end, both included."""
-    kinds: dict[str, int] = field(default_factory=dict)
-    looked_again: bool = False
-    """Whether requests were listed after its end: the agent's round is then over."""
-    message: str = ""
-
-    def told(self) -> dict[str, Any]:
-        """What the measuring process is told."""
-        names = ("created", "shown", "started", "ended", "counted", "kinds", "looked_again", "message")
-        return {"state": self.values["state"], **{name: getattr(self, name) for name in names}}
-
-
-@dataclass(slots=True)
-class Offered:
-    """What one offering has, by UUID, in the order of creation; and the records' UUIDs by backend id."""
-
-    records: dict[str, bytes] = field(default_factory=dict)
-    values: dict[str, dict[str, str]] = field(default_factory=dict)
-    by_backend_id: dict[str, list[str]] = field(default_factory=dict)
-    resources: dict[str, dict[str, str]] = field(default_factory=dict)
-    requests: dict[str, Asked] = field(default_factory=dict)
-    polled: float | None = None
-    """When the requests were last listed."""
-
-
 class State:
     """All offerings; any UUID of an offering is one. `projects` is how many the token may see."""
 
@@ -90,8 +53,6 @@ class State:
         self.counts: Counter[str] = Counter()
         self.in_flight = 0
         self.peak = 0
-        self.longest_gap = 0.0
-        """Seconds between two lists of one offering's requests, at the most."""
 
     def answer(self, method: str, target: str, body: bytes) -> Answer:
         """Carry out a request of an agent, and count it."""
@@ -114,9 +75,14 @@ class State:
     def reset(self) -> None:
         """Count from now on."""
         self.counts.clear()
-        self.peak, self.longest_gap = self.in_flight, 0.0
+        self.peak = self.in_flight
         for there in self._offerings.values():
-            there.polled = None
+            there.count_anew(time.monotonic())
+
+    def longest_gap(self, offerings: Iterable[str]) -> float:
+        """The longest time that one of these offerings was without a list of its requests, until now; in seconds."""
+        now = time.monotonic()
+        return max((self.offered(offering).gap(now) for offering in offerings), default=0.0)
 
     def ask(self, offering: str) -> str:
         """A new request in state Sent, as staff would create it; its UUID."""
@@ -211,9 +177,7 @@ class State:
         there = self.offered(_one(query, "offering_uuid"))
         rows, states = [], query.get("state")
         now = time.monotonic()
-        if there.polled is not None:
-            self.longest_gap = max(self.longest_gap, now - there.polled)
-        there.polled = now
+        there.listed(now)
         for asked in there.requests.values():
             if asked.ended is not None:
                 asked.looked_again = True

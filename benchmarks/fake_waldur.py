@@ -44,7 +44,7 @@ class Server:
             return None
         if command == "counts":
             told = {"kinds": dict(state.counts), "total": state.counts.total(), "peak": state.peak}
-            told["longest_gap"] = state.longest_gap
+            told["longest_gap"] = state.longest_gap(sent["offerings"])
             if sent.get("reset"):
                 state.reset()
             return told

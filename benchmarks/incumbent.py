@@ -1,7 +1,6 @@
 """The same work done by an installed waldur-site-agent, side by side."""
 
 import json
-import os
 import statistics
 import subprocess
 from collections.abc import Iterator
@@ -9,8 +8,8 @@ from pathlib import Path
 
 from benchmarks import world
 from benchmarks.cases import Numbers, Say, WrongAnswerError
-from benchmarks.install import BLOCK, MIB
-from benchmarks.processes import processor_seconds_of
+from benchmarks.install import MIB, on_disk
+from benchmarks.processes import processor_seconds_of, without_proxies
 from benchmarks.slurm import Slurm, make_slurm
 from benchmarks.waldur import FakeWaldur, fake_waldur
 
@@ -62,7 +61,7 @@ def _answered(environment: Path, waldur: FakeWaldur, offering: str, slurm: Slurm
         text=True,
         timeout=LIMIT,
         check=False,
-        env={name: value for name, value in os.environ.items() if "proxy" not in name.lower()},
+        env=without_proxies(),
     )
     became = waldur.requests([offering])[request]
     there = waldur.records(offering)
@@ -89,7 +88,7 @@ def command(environment: Path) -> Iterator[tuple[str, Numbers]]:
         for path in packages.rglob("*")
         if path.is_file() and not path.relative_to(packages).parts[0].startswith(("pip", "setuptools", "pkg_resources"))
     ]
-    yield "install", {"mib": sum(path.stat().st_blocks for path in files) * BLOCK / MIB}
+    yield "install", {"mib": on_disk(files) / MIB}
 
 
 def _python(environment: Path) -> str:

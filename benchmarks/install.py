@@ -2,7 +2,7 @@
 
 import marshal
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from importlib.metadata import distribution
 from pathlib import Path
 
@@ -36,23 +36,26 @@ def _locked(lock: Path) -> Iterator[str]:
 
 def _size(name: str) -> int:
     """Bytes on disk of an installed package. Raises PackageNotFoundError."""
-    files = distribution(name).files or ()
-    return sum(_on_disk(Path(str(file.locate()))) for file in files)
+    return on_disk({Path(str(file.locate())) for file in distribution(name).files or ()})
 
 
-def _on_disk(path: Path) -> int:
-    return path.stat().st_blocks * BLOCK if path.is_file() else 0
+def on_disk(files: Collection[Path]) -> int:
+    """Bytes that files and their directories occupy, as du tells; those that are not there count nothing."""
+    there = [file for file in files if file.is_file()]
+    return sum(path.stat().st_blocks * BLOCK for path in (*there, *{file.parent for file in there}))
 
 
 def _own_size() -> int:
     """The agent's own files: its modules with what they compile to, since it is here in an editable form."""
+    root = Path(waldur_import_agent.__file__).parent
     size = 0
-    for path in Path(waldur_import_agent.__file__).parent.rglob("*"):
+    for path in root.rglob("*"):
         if path.is_file() and path.suffix != ".pyc":
             size += _pages(path.stat().st_size)
         if path.suffix == ".py":
             size += _pages(len(marshal.dumps(compile(path.read_bytes(), path.name, "exec"))))
-    return size
+    directories = {path.parent for path in root.rglob("*.py")}
+    return size + 2 * PAGE * len(directories)  # each has one of its compiled modules in it
 
 
 def _pages(size: int) -> int:

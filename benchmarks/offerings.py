@@ -3,11 +3,10 @@
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from benchmarks import world
 from benchmarks.agent import Agent, daemon, write_configuration
-from benchmarks.cases import ROUND_LIMIT, USUAL_POLL_SECONDS, Numbers, Say, WrongAnswerError
+from benchmarks.cases import ROUND_LIMIT, USUAL_POLL_SECONDS, Numbers, Say, WrongAnswerError, when_over
 from benchmarks.processes import memory, peak_memory, precise_processor_seconds, wait_until
 from benchmarks.slurm import Slurm, make_slurm
 from benchmarks.waldur import FakeWaldur, fake_waldur
@@ -53,7 +52,7 @@ def _answered(directory: Path, waldur: FakeWaldur, slurms: Mapping[str, Slurm], 
         waldur.counts(reset=True)
         for uuid in slurms:
             waldur.ask(uuid)
-        told = _when_over(waldur, well, agent)
+        told = when_over(waldur, well, agent).values()
         in_flight = waldur.counts()["peak"]
         wrong = [request for request in told if request["state"] != "Done"]
         if wrong or any(waldur.records(uuid) != ACCOUNTS for uuid in well):
@@ -62,30 +61,18 @@ def _answered(directory: Path, waldur: FakeWaldur, slurms: Mapping[str, Slurm], 
         used = precise_processor_seconds(agent.pid)
         time.sleep(WATCHED_SECONDS)
         used = precise_processor_seconds(agent.pid) - used
-        counts = waldur.counts()
+        counts = waldur.counts(offerings=well)
         polls = counts["total"]
         return {
             "peak_mib": peak_memory(agent.pid),
             "afterwards_mib": memory(agent.pid),
-            "claim_seconds": max(request["started"] - request["created"] for request in told),
+            "claim_intervals": max(request["started"] - request["created"] for request in told) / POLL_SECONDS,
             "slowest_round_seconds": max(request["ended"] - request["started"] for request in told),
             "in_flight": in_flight,
             "polls_per_interval": polls / (WATCHED_SECONDS / POLL_SECONDS),
             "longest_gap_intervals": counts["longest_gap"] / POLL_SECONDS,
             "idle_cpu_percent": 100 * used / polls * len(slurms) / USUAL_POLL_SECONDS,
         }
-
-
-def _when_over(waldur: FakeWaldur, offerings: Sequence[str], agent: Agent) -> list[dict[str, Any]]:
-    told: list[dict[str, Any]] = []
-
-    def over() -> bool:
-        agent.still_runs()
-        told[:] = waldur.requests(offerings).values()
-        return all(request["looked_again"] for request in told)
-
-    wait_until(over, "the end of all requests", seconds=ROUND_LIMIT, interval=0.1)
-    return told
 
 
 def burst(directory: Path, say: Say) -> Iterator[tuple[str, Numbers]]:

@@ -52,6 +52,11 @@ def processor_seconds_of(command: Sequence[str], environment: Mapping[str, str] 
     return usage.ru_utime + usage.ru_stime
 
 
+def without_proxies() -> dict[str, str]:
+    """The environment, but for proxies: the fake Waldur is on this machine."""
+    return {name: value for name, value in os.environ.items() if "proxy" not in name.lower()}
+
+
 def wait_until(condition: Callable[[], bool], what: str, *, seconds: float, interval: float = 0.02) -> None:
     """Look again and again. Raises TimeoutError where `condition` does not become true in time."""
     deadline = time.monotonic() + seconds

@@ -1,5 +1,6 @@
 """The result as text: the numbers of each case, the targets, what is worse than before. Pure."""
 
+import textwrap
 from collections.abc import Iterable, Sequence
 
 from benchmarks.targets import Cases, Regression, Verdict
@@ -15,6 +16,7 @@ COLUMNS = {
     "in_flight": "in flight",
 }
 """The numbers of the table's columns; what else a case has is told below it."""
+WIDTH = 110
 WORDS = {True: "met", False: "NOT MET", None: "not measured"}
 
 
@@ -28,21 +30,29 @@ def table(cases: Cases, incumbent: Cases) -> str:
         if case in incumbent:
             rows.append(["  waldur-site-agent", *(figure(incumbent[case].get(name)) for name in COLUMNS)])
     others = [
-        f"{case}{who}: " + ", ".join(f"{name} {figure(value)}" for name, value in more.items())
+        textwrap.fill(
+            f"{case}{who}: " + ", ".join(f"{name(number)} {figure(value)}" for number, value in more.items()),
+            WIDTH,
+            subsequent_indent="    ",
+        )
         for case in cases
         for who, numbers in (("", cases[case]), (", waldur-site-agent", incumbent.get(case, {})))
-        if (more := {name: value for name, value in numbers.items() if name not in COLUMNS})
+        if (more := {number: value for number, value in numbers.items() if number not in COLUMNS})
     ]
     return "\n".join([*aligned(rows), "", *others])
 
 
 def targets(verdicts: Iterable[Verdict]) -> str:
     """Each target: what is to be reached, what was measured, and whether that is enough."""
-    rows = [["target", "at most", "measured", ""]]
-    for verdict in verdicts:
+    rows = [["", "target", "measured", ""]]
+    given = list(verdicts)
+    for verdict in given:
         target = verdict.target
-        most = f"{target.most:g} {target.unit}".strip()
-        rows.append([f"{target.case}: {target.number}", most, figure(verdict.measured), WORDS[verdict.met]])
+        rows.append(
+            [f"{target.case}: {name(target.number)}", str(target), figure(verdict.measured), WORDS[verdict.met]]
+        )
+    if any(verdict.met is False for verdict in given):
+        return "\n".join([*aligned(rows), "A target that is not met does not fail the run; a regression does."])
     return "\n".join(aligned(rows))
 
 
@@ -60,6 +70,11 @@ def figure(value: float | None) -> str:
     if value is None:
         return "-"
     return f"{value:,.0f}" if value == int(value) or abs(value) >= 1000 else f"{value:.3g}"  # noqa: PLR2004 - no digit after the point tells anything there
+
+
+def name(number: str) -> str:
+    """The name of a number, for people."""
+    return " ".join({"mib": "MiB", "cpu": "CPU", "python": "Python"}.get(word, word) for word in number.split("_"))
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -45,12 +45,13 @@ class FakeWaldur:
         """Answer faster or more slowly from now on."""
         self._control("latency", seconds=seconds)
 
-    def counts(self, *, reset: bool = False) -> dict[str, Any]:
+    def counts(self, *, offerings: Sequence[str] = (), reset: bool = False) -> dict[str, Any]:
         """Requests of agents since the last reset: `total`, `kinds` by verb and path, `peak` at the same time.
 
-        `longest_gap` is the most seconds between two lists of one offering's requests.
+        `longest_gap` is the longest time, in seconds, that one of `offerings` was without a list of its requests: from
+        the reset to the first, between two, or from the last until now.
         """
-        counts: dict[str, Any] = self._control("counts", reset=reset)
+        counts: dict[str, Any] = self._control("counts", offerings=list(offerings), reset=reset)
         return counts
 
     def _control(self, command: str, **sent: Any) -> Any:

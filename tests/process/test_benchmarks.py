@@ -57,6 +57,21 @@ def test_agent_that_does_not_do_the_work_has_no_cost(tmp_path: Path) -> None:
     slurm = make_slurm(tmp_path / "slurm", 3)
     with fake_waldur(projects=0) as waldur, pytest.raises(cases.WrongAnswerError, match="Erred"):
         cases.answered(waldur, world.offering_uuid(0), slurm, tmp_path / "agent", expected=3)
+    with fake_waldur(projects=1) as waldur, pytest.raises(cases.WrongAnswerError, match=r"Done .* with 3 records, not"):
+        cases.answered(waldur, world.offering_uuid(0), slurm, tmp_path / "agent", expected=4)
+
+
+def test_one_of_many_offerings_that_does_not_do_the_work_fails_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A round that ends Done with fewer records than its cluster has accounts is told with the agent's log."""
+    made = offerings.make_slurm
+    monkeypatch.setattr(offerings, "POLL_SECONDS", 0.5)
+    monkeypatch.setattr(
+        offerings, "make_slurm", lambda directory, accounts, **more: made(directory, accounts - 1, **more)
+    )
+    with pytest.raises(cases.WrongAnswerError, match=r"not all requests were answered: .*config\.log"):
+        list(offerings.many_offerings(tmp_path, quietly, 3))
 
 
 def test_agent_that_ends_is_told_with_its_log(tmp_path: Path) -> None:

@@ -246,6 +246,37 @@ async def test_metrics_and_health_over_http(station: Station) -> None:
     await station.end(daemon)
 
 
+async def test_the_requests_in_flight_are_those_of_the_settings_and_of_the_metrics(station: Station) -> None:
+    """Three may be under way; one 503 makes that one, with the pause that it asked for, and the others wait."""
+    station.configure(
+        metrics={"listen": "127.0.0.1:0"},
+        poll_interval="100ms",
+        waldur={"url": station.url, "token_file": "token", "max_in_flight": 3},
+    )
+    station.has("hpc_one", "hpc_two", "hpc_three", "hpc_four")
+    station.gate.holds = lambda method, path: method == "POST" and path.endswith("/backend-resources/")
+    busy = Answer(503, headers={"Retry-After": "1"})
+    station.sandbox.faults.append(Fault(requests_to("GET", "/backend-resource-requests/"), busy, times=1))
+    request = station.ask()
+    daemon = await station.start("run")
+    url = await metrics_address(station, daemon)
+    async with httpx.AsyncClient(base_url=url) as client, asyncio.timeout(60):
+        await station.gate.reached.wait()
+        while "requests_waiting 2.0" not in (text := (await client.get("/metrics")).text):  # noqa: ASYNC110 - as above
+            await asyncio.sleep(0.05)
+        assert {
+            line for line in text.splitlines() if re.match(r"waldur_import_agent_waldur_(re.*_limit|.*_total) ", line)
+        } == {
+            "waldur_import_agent_waldur_requests_in_flight_limit 1.0",
+            "waldur_import_agent_waldur_overloads_total 1.0",
+            "waldur_import_agent_waldur_pause_seconds_total 1.0",
+        }
+    station.gate.opened.set()
+    await station.until(lambda: request.state == "Done")
+    daemon.terminate()
+    await station.end(daemon)
+
+
 async def test_without_a_listener_nothing_of_prometheus_is_loaded(station: Station) -> None:
     """It costs start and memory only those who want it."""
     (station.directory / "sitecustomize.py").write_text(

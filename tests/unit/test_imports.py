@@ -23,6 +23,27 @@ NOT_NEEDED = (
     "prometheus_client",
 )
 
+COMMAND = """
+import sys
+from waldur_import_agent.__main__ import main
+sys.argv[1:2], heavy = [], sys.argv[1].split()
+try:
+    main()
+except SystemExit as error:
+    assert not error.code
+print("heavy:", *(name for name in heavy if name in sys.modules))
+"""
+HEAVY = "apscheduler httpx openstack prometheus_client pydantic rich sqlite3 starlette structlog tenacity yaml"
+"""None of which is needed to tell what one is."""
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["run", "--help"], ["records", "import", "--help"]])
+def test_a_command_that_only_tells_loads_nothing_heavy(arguments: list[str]) -> None:
+    """Each of these libraries takes longer to import than all that such a command has to do."""
+    command = [sys.executable, "-c", COMMAND, HEAVY, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "heavy:"
+
 
 def test_a_daemon_loads_nothing_that_it_does_not_use() -> None:
     """Libraries look for others at import, for uses that the agent does not make of them: megabytes, for ever."""

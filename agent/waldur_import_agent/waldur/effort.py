@@ -1,6 +1,7 @@
 """How hard to try, per kind of call, and when: each attempt waits for its turn among the requests in flight.
 
-Only what a later attempt may cure is tried again: WaldurUnavailableError.
+Creates and removals of records, which may be thousands, wait behind all others. Only what a later attempt may cure is
+tried again: WaldurUnavailableError.
 """
 
 import asyncio
@@ -73,7 +74,7 @@ class Effort:
             sent = True
             return await call()
 
-        return await self._persist(self._settings.create, look_then_send)
+        return await self._persist(self._settings.create, look_then_send, bulk=True)
 
     async def create_slowly(self, call: Call[T], look_up: Callable[[], Awaitable[T | None]]) -> T:
         """Do what Waldur may take long over and must not do twice: make a resource of a record.
@@ -114,13 +115,13 @@ class Effort:
 
     async def repeat(self, call: Call[T]) -> T:
         """Delete something, or do what else may be done twice: tried as often as a create."""
-        return await self._persist(self._settings.create, call)
+        return await self._persist(self._settings.create, call, bulk=True)
 
     async def finish(self, call: Call[T]) -> T:
         """Set a request Done or Erred: tried longest, since losing it would leave the request in Processing."""
         return await self._persist(self._settings.finish, call)
 
-    async def _persist(self, policy: models.Retry, call: Call[T]) -> T:
+    async def _persist(self, policy: models.Retry, call: Call[T], *, bulk: bool = False) -> T:
         """Try within the policy's count and time. Raises the last error, or StoppedError from it during a wait."""
         time_left = _Time(self._clock, policy.within)
         last_error: WaldurUnavailableError | None = None
@@ -129,7 +130,7 @@ class Effort:
         async def attempt() -> T:
             nonlocal last_error
             try:
-                return await self._attempt(time_left, call)
+                return await self._attempt(time_left, call, bulk=bulk)
             except WaldurUnavailableError as error:
                 last_error = error
                 raise
@@ -150,13 +151,13 @@ class Effort:
         )
         return await retrying(attempt)
 
-    async def _attempt(self, time_left: "_Time", call: Call[T]) -> T:
+    async def _attempt(self, time_left: "_Time", call: Call[T], *, bulk: bool = False) -> T:
         """One attempt, when it is its turn. Raises WaldurUnavailableError also where it cannot be sent in its time.
 
         To wait behind other requests of the agent takes nothing of its time; a pause that Waldur asks for does.
         """
         asked = self._clock()
-        async with self._in_flight.turn():
+        async with self._in_flight.turn(bulk=bulk):
             time_left.extend(self._clock() - asked)
             await self._let_pause_pass(time_left)
             age = self._in_flight.age

@@ -16,6 +16,8 @@ MOST = 8
 """Requests in flight where nothing else is configured."""
 SUCCESSES = 50
 """So many answers allow one request more."""
+SHARE = 8
+"""One turn in so many is for the bulk of writes where others wait too."""
 OVERLOADED = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 """The statuses by which a server, or the proxy before it, says that it has too much to do."""
 
@@ -68,6 +70,10 @@ class Load:
 class InFlight:
     """The requests in flight to one Waldur, from whatever offering they come: each waits for its turn, the first first.
 
+    Those of a bulk, the writes of a round's records, wait in a queue of their own: so a poll or a claim of one offering
+    waits for one answer and never for the thousands of writes of another. Where both queues wait, the bulk still has
+    every `SHARE`th turn, so that a slow Waldur which is asked by many offerings does not keep it waiting for ever.
+
     `told` hears of each change.
     """
 
@@ -75,7 +81,10 @@ class InFlight:
         self._load = Load(most)
         self._told = told
         self._busy = 0
-        self._queue: deque[asyncio.Future[None]] = deque()
+        self._first: deque[asyncio.Future[None]] = deque()
+        self._bulk: deque[asyncio.Future[None]] = deque()
+        self._overtaken = 0
+        """Turns that others had since the bulk began to wait, or had one."""
         told(most, 0, None)
 
     @property
@@ -89,12 +98,12 @@ class InFlight:
         return self._load.paused_until
 
     @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
-        """A place among the requests in flight while the block runs."""
-        if self._busy < self._load.limit and not self._queue:
+    async def turn(self, *, bulk: bool = False) -> AsyncIterator[None]:
+        """A place among the requests in flight while the block runs; one of a `bulk` lets others go first."""
+        if self._busy < self._load.limit and not self._waiting:
             self._busy += 1
         else:
-            await self._wait()
+            await self._wait(self._bulk if bulk else self._first)
         try:
             yield
         finally:
@@ -111,35 +120,48 @@ class InFlight:
     def overloaded(self, age: int, pause: float, now: float) -> None:
         """Waldur answered a request of this age that it has too much to do, and asks for `pause` seconds."""
         if self._load.overloaded(age, pause, now):
-            get_logger().warning("Waldur has too much to do: fewer requests", in_flight=self._load.limit, pause=pause)
+            # no more than debug: in an outage each poll is answered so, and that is told in one line
+            get_logger().debug("Waldur has too much to do: fewer requests", in_flight=self._load.limit, pause=pause)
             self._tell(pause)
 
-    async def _wait(self) -> None:
+    @property
+    def _waiting(self) -> int:
+        return len(self._first) + len(self._bulk)
+
+    async def _wait(self, queue: deque[asyncio.Future[None]]) -> None:
         place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._queue.append(place)
+        queue.append(place)
         self._tell()
         try:
             await place
         except asyncio.CancelledError:
-            if place.cancelled():
-                self._queue.remove(place)
+            if place in queue:
+                queue.remove(place)
                 self._tell()
-            else:  # it was given in the same moment: the next one takes it
+            elif not place.cancelled():  # it was given in the same moment: the next one takes it
                 self._busy -= 1
                 self._admit()
             raise
 
     def _admit(self) -> None:
-        waiting = len(self._queue)
-        for place in list(self._queue):
-            if self._busy >= self._load.limit:
-                break
-            if not place.cancelled():  # one that is takes itself out of the queue
-                self._queue.remove(place)
+        waiting = self._waiting
+        while self._busy < self._load.limit and self._waiting:
+            place = self._next()
+            if not place.cancelled():  # one that is has nobody who waits for it
                 self._busy += 1
                 place.set_result(None)
-        if len(self._queue) != waiting:
+        if self._waiting != waiting:
             self._tell()
 
+    def _next(self) -> asyncio.Future[None]:
+        """The next place, out of its queue; one of the two queues has one."""
+        if not self._bulk:
+            return self._first.popleft()
+        if self._first and self._overtaken < SHARE - 1:
+            self._overtaken += 1
+            return self._first.popleft()
+        self._overtaken = 0
+        return self._bulk.popleft()
+
     def _tell(self, pause: float | None = None) -> None:
-        self._told(self._load.limit, len(self._queue), pause)
+        self._told(self._load.limit, self._waiting, pause)

@@ -1,8 +1,5 @@
 """The judgement of a bench: what is a regression and what is not, and which target is met."""
 
-import json
-from pathlib import Path
-
 import pytest
 
 from benchmarks.__main__ import tell
@@ -25,9 +22,9 @@ def run(**changes: float) -> dict[str, dict[str, float]]:
     return {"1000 new": {**STORED["1000 new"], **changes}}
 
 
-def result(cases: dict[str, dict[str, float]]) -> dict[str, object]:
+def result(cases: dict[str, dict[str, float]], load: float = 1.0) -> dict[str, object]:
     """A whole result."""
-    return {"cases": cases, "incumbent": {"cases": {}}}
+    return {"cases": cases, "incumbent": {"cases": {}}, "load": [0.5, load], "processors": 2}
 
 
 @pytest.mark.parametrize(
@@ -72,29 +69,34 @@ def test_better_numbers_and_other_cases_are_no_regression() -> None:
     assert regressions({"30 new": {"requests": 10_000}}, STORED) == []
 
 
-def test_regression_is_told_and_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_regression_is_told_and_fails(capsys: pytest.CaptureFixture[str]) -> None:
     """Exit code 1 and the number by name where something is worse; 0 where nothing is."""
-    baseline = tmp_path / "baseline.json"
-    baseline.write_text(json.dumps(result(STORED)))
-    assert tell(result(run()), baseline) == 0
+    assert tell(result(run()), STORED) == 0
     assert "No regression: 1 cases" in capsys.readouterr().out
-    assert tell(result(run(process_starts=1001)), baseline) == 1
+    assert tell(result(run(process_starts=1001)), STORED) == 1
     told = capsys.readouterr().out
     assert "REGRESSION" in told
     assert "1000 new: process_starts is 1001, was 4" in told
+    assert "load" not in told
 
 
-def test_no_stored_result_is_no_regression(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_stored_result_is_no_regression(capsys: pytest.CaptureFixture[str]) -> None:
     """Where nothing was compared, it is said."""
-    assert tell(result(run()), tmp_path / "nowhere.json") == 0
+    assert tell(result(run()), {}) == 0
     assert "Nothing was compared" in capsys.readouterr().out
 
 
-def test_targets_are_met_or_not(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_busy_machine_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    """Where others used the processors too, whoever reads seconds is warned; the exit code stays."""
+    assert tell(result(run(), load=14.0), STORED) == 0
+    assert "The load was 14.0 on 2 processors" in capsys.readouterr().out
+
+
+def test_targets_are_met_or_not(capsys: pytest.CaptureFixture[str]) -> None:
     """Each target of a case that was run is shown with what was measured; an unmet one stands out."""
     targets = [Target("a", "x", 5, ""), Target("a", "y", 5, ""), Target("b", "x", 5, "")]
     assert [verdict.met for verdict in judge({"a": {"x": 5, "y": 5.1}}, targets)] == [True, False, None]
-    tell(result(run(requests=1021)), tmp_path / "nowhere.json")
+    tell(result(run(requests=1021)), {})
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert ["1000", "new:", "requests", "1020", "1,021", "NOT", "MET"] in lines
     assert ["1000", "new:", "process_starts", "6", "4", "met"] in lines

@@ -42,6 +42,15 @@ async def test_requests_say_who_asks_and_want_json(waldur: ScriptedWaldur) -> No
     assert headers["connection"] == "keep-alive"
 
 
+async def test_no_cookie_is_kept(waldur: ScriptedWaldur) -> None:
+    """The token says who asks; to look for cookies with each of many requests would only cost time."""
+    waldur.answer(httpx.Response(200, json={"uuid": UUID}, headers={"Set-Cookie": "session=1; Path=/"}))
+    async with waldur.client() as client:
+        await client.me()
+        await client.me()
+    assert "cookie" not in waldur.requests[1].headers
+
+
 async def test_personal_access_tokens_are_sent_as_bearer(waldur: ScriptedWaldur) -> None:
     """The header follows the token's form."""
     waldur.answer(ME)
