@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks import plot, report, targets
+from benchmarks import plot, report, targets, world
 
 HERE = Path(__file__).parent
 BASELINE = HERE / "baseline.json"
@@ -101,6 +101,40 @@ def others_table(result: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def costs_table(result: Mapping[str, Any]) -> str:
+    """What one more of something costs, worked out from the numbers of the cases; "-" where one is missing."""
+    cases: Mapping[str, Mapping[str, float]] = result["cases"]
+
+    def memory(small: str, large: str, more: int, scale: float) -> float | None:
+        """The memory of each of so many more, `scale` times MiB."""
+        both = [cases.get(case, {}).get("peak_mib") for case in (small, large)]
+        return None if None in both else (both[1] - both[0]) / more * scale  # type: ignore[operator]
+
+    create = _quotient(cases.get("10000 new", {}), "cpu_seconds", "requests")
+    answer = _quotient(cases.get("10000 new", {}), "waldur_cpu_seconds", "requests")
+    idle = cases.get("50 offerings", {}).get("idle_cpu_percent")
+    asked = world.IN_FLIGHT / world.LATENCY
+    rows = {
+        "a known account (1,000 to 10,000)": (
+            memory("1000 known as records", "10000 known as records", 9000, 1024),
+            "KiB of memory",
+        ),
+        "a new account (1,000 to 10,000)": (memory("1000 new", "10000 new", 9000, 1024), "KiB of memory"),
+        "a create": (create and create * 1000, "ms of the agent's processor time"),
+        "creates that one processor can send": (create and 1 / create, "in a second"),
+        "a thousand offerings that poll every 30 seconds": (idle and idle * 20, "% of a processor"),
+        "a thousand offerings beside one": (memory("idle", "50 offerings", 49, 1000), "MiB of memory"),
+        "requests that the fake Waldur can answer": (answer and 1 / answer, "in a second"),
+        "that many times what eight connections can ask of it": (answer and 1 / answer / asked, "times"),
+    }
+    lines = [f"| {what} | {report.figure(value)} {unit} |" for what, (value, unit) in rows.items()]
+    return "\n".join(["| | |", "|---|---|", *lines])
+
+
+def _quotient(numbers: Mapping[str, float], above: str, below: str) -> float | None:
+    return numbers[above] / numbers[below] if numbers.keys() >= {above, below} else None
+
+
 def compared_table(result: Mapping[str, Any]) -> str:
     """Both agents side by side, in a few numbers."""
     lines = ["| | waldur-site-agent | this agent |", "|---|---|---|"]
@@ -116,6 +150,7 @@ TABLES: Mapping[str, Table] = {
     "targets": targets_table,
     "cases": cases_table,
     "others": others_table,
+    "costs": costs_table,
 }
 """Those of docs/performance.md, by the name of their mark."""
 COMPARISON_TABLES: Mapping[str, Table] = {"compared": compared_table}

@@ -58,6 +58,8 @@ TARGETS = (
     Target("burst", "second_claim_intervals", 0.1, "poll intervals"),
     Target("50 offerings", "in_flight", 8, ""),
     Target("50 offerings", "polls_per_interval", 56, ""),  # one for each, some up to a tenth early
+    Target("50 offerings", "polls_per_interval", 45, "", least=True),
+    Target("50 offerings", "claim_intervals", 1, "poll intervals"),
     Target("50 offerings", "longest_gap_intervals", 1.05, "poll intervals"),
     Target("50 offerings, one dead, one slow", "others_delayed", 1.3, "x that of all well"),
 )
@@ -81,8 +83,9 @@ MARGINS: Mapping[str, Margin] = {
     "ratio": Margin(0.15),
     "peak_mib": Margin(0.08, 4),
     "afterwards_mib": Margin(0.08, 4),
-    "in_flight": Margin(0),
+    "in_flight": Margin(0, both=True),
     "requests_per_poll": Margin(0),
+    "claim_intervals": Margin(0.5, 0.5),
     "second_claim_intervals": Margin(0.5, 0.1),
     "longest_gap_intervals": Margin(0.5),
     "times_python": Margin(0.25),

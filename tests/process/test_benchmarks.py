@@ -26,7 +26,9 @@ def test_bench_counts_requests_starts_and_memory(
     monkeypatch.setattr(cases, "STARTS_OF_COMMANDS", 1)
     output = tmp_path / "result.json"
     options = ["--accounts", "12", "--runs", "1", "--idle", "4", "--offerings", "0", "--output", str(output)]
-    assert command.main([*options, "--baseline", str(tmp_path / "none.json")]) == 0
+    baseline = tmp_path / "baseline.json"
+    baseline.write_text('{"cases": {}}')
+    assert command.main([*options, "--baseline", str(baseline)]) == 0
     result = json.loads(output.read_text())["cases"]
     new, records, resources = (result[f"12 {kind}"] for kind in ("new", "known as records", "known as resources"))
     assert 12 <= new["requests"] - records["requests"] <= 12 + 2  # what was written may be listed again: two lists
@@ -38,6 +40,25 @@ def test_bench_counts_requests_starts_and_memory(
     assert 0 < result["install"]["mib"] < 200
     assert {"--version", "--help"} < result.keys()
     assert "12 known as resources" in capsys.readouterr().out
+    assert records["floor_seconds"] == pytest.approx(4 * world.START_SECONDS + records["requests"] * world.LATENCY)
+    assert records["ratio"] == pytest.approx(records["wall_seconds"] / records["floor_seconds"])
+
+
+def test_what_was_measured_is_told_although_a_case_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The error comes after the table of those that were run."""
+
+    def fails(*_: object) -> None:
+        raise cases.WrongAnswerError("the agent did nothing")
+
+    monkeypatch.setattr(cases, "STARTS_OF_COMMANDS", 1)
+    monkeypatch.setattr(command, "answering", fails)
+    with pytest.raises(cases.WrongAnswerError, match="did nothing"):
+        command.main(["--accounts", "12", "--idle", "0", "--offerings", "0"])
+    told = capsys.readouterr().out
+    assert "Not all cases were run" in told
+    assert "--version: CPU seconds" in told
 
 
 def test_bench_of_many_offerings_answers_those_that_are_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -48,6 +69,7 @@ def test_bench_of_many_offerings_answers_those_that_are_well(tmp_path: Path, mon
     found = dict(offerings.many_offerings(tmp_path, quietly, 4))
     assert found.keys() == {"4 offerings", "4 offerings, one dead, one slow"}
     assert found["4 offerings"]["polls_per_interval"] > 1
+    assert all(numbers["longest_gap_intervals"] > 0 < numbers["claim_intervals"] for numbers in found.values())
     (_, numbers), *_ = offerings.burst(tmp_path / "burst", quietly)
     assert numbers["second_claim_intervals"] > 0
 

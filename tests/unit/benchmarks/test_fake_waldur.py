@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from benchmarks import fake_rows, world
 from benchmarks.fake_state import Answer, State
 
@@ -135,3 +137,30 @@ def test_wrong_state_and_unknown_addresses_are_refused() -> None:
     assert post(state, f"backend-resource-requests/{uuid}/set_done/").status == 409
     assert get(state, "no-such-thing/").status == 404
     assert post(state, f"backend-resource-requests/{world.offering_uuid(1)}/set_done/").status == 404
+
+
+def test_an_offering_that_is_not_polled_has_a_gap(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the reset to the first list, between two, and from the last until now: the longest of one that was asked."""
+    time = 100.0
+    monkeypatch.setattr("time.monotonic", lambda: time)
+    state = State(projects=1)
+    listed, never, other = (world.offering_uuid(number) for number in range(3))
+    for offering in (listed, never, other):
+        state.offered(offering)
+
+    def poll(offering: str) -> None:
+        get(state, f"backend-resource-requests/?offering_uuid={offering}&state=Sent")
+
+    time = 150.0
+    state.reset()
+    time = 152.0
+    poll(listed)
+    assert state.longest_gap([listed]) == 2
+    time = 155.0
+    poll(listed)
+    time = 156.0
+    assert state.longest_gap([listed]) == 3
+    assert state.longest_gap([listed, never]) == 6
+    time = 165.0
+    assert state.longest_gap([listed]) == 10
+    assert state.longest_gap([]) == 0
