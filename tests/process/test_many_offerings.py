@@ -49,5 +49,6 @@ async def test_a_slow_and_a_dead_backend_delay_no_other(station: Station) -> Non
     for number, offering in enumerate(offerings[2:], start=2):
         assert [record.backend_id for record in station.sandbox.records_of(offering)] == [f"account-{number}"]
     daemon.terminate()
+    await station.hears(daemon, "a running round may end")  # two signals at once would be one
     daemon.terminate()
     assert (await station.end(daemon)).code in {ExitCode.OK, ExitCode.LEFT}
