@@ -19,7 +19,7 @@ from waldur_import_agent.records import Marker
 from waldur_import_agent.sandbox import Request, Sandbox
 from waldur_import_agent.scanners.openstack.login import APPLICATION
 
-PAGE = Path(__file__).parents[3] / "docs" / "scanners" / "openstack.md"
+DOCUMENTATION = Path(__file__).parents[3] / "docs" / "scanners" / "openstack.md"
 LIMIT = 280.0
 """Seconds that one command may take: 2,000 quotas, and as many records."""
 KINDS = ["project", "server", "volume"]
@@ -36,7 +36,7 @@ WITH_THINGS = {"exclude": [{"name": "^project-0(0[3-9]|1)"}]}
 
 def documented_offering() -> dict[str, Any]:
     """The offering of OpenStack tenants in the documentation, as written."""
-    blocks = re.findall(r"^```yaml\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    blocks = re.findall(r"^```yaml\n(.*?)^```$", DOCUMENTATION.read_text(), re.MULTILINE | re.DOTALL)
     (block,) = [block for block in blocks if block.startswith("offerings:")]
     (offering,) = yaml.safe_load(block)["offerings"]
     found: dict[str, Any] = offering
@@ -185,7 +185,7 @@ TROUBLES: dict[str, tuple[dict[str, Any], str]] = {
     "HTML with 200": ({"quotas": ["compute"], "select": OTHERS}, "Nova answers with something that is not its own"),
 }
 """What the scanner of each offering reads, and what its request says."""
-PAGE = {"status": 200, "type": "text/html", "body": "<html><body>Please log in</body></html>"}
+LOGIN_PAGE = {"status": 200, "type": "text/html", "body": "<html><body>Please log in</body></html>"}
 
 
 async def test_trouble_is_told_and_withdraws_nothing(station: Station, openstack_lab: OpenstackLab) -> None:
@@ -224,7 +224,7 @@ async def test_trouble_is_told_and_withdraws_nothing(station: Station, openstack
     openstack_lab.expire(credential)
     clouds["a too small role"] = "agent-reader-credential"
     configure_all()
-    faults = {"nova": [{"path": "os-quota-sets", **PAGE}]}
+    faults = {"nova": [{"path": "os-quota-sets", **LOGIN_PAGE}]}
     with openstack_lab.without_cell(), openstack_lab.without("cinder"), openstack_lab.faults(faults):
         requests, ended = await answered_all()
     assert {name: request.state for name, request in requests.items()} == dict.fromkeys(TROUBLES, "Erred") | {
