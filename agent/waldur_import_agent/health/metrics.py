@@ -4,6 +4,7 @@ An offering is told apart by its number in the configuration, beginning with 1: 
 person and makes a new series with each change.
 """
 
+import time
 from collections.abc import Callable
 
 from prometheus_client import (
@@ -19,7 +20,7 @@ from prometheus_client import (
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from waldur_import_agent import __version__
-from waldur_import_agent.health.observer import SCANNING, Ended, Observer
+from waldur_import_agent.health.observer import ENDING, SCANNING, Ended, Observer
 
 NAMESPACE = "waldur_import_agent"
 ROUND_BUCKETS = (1, 3, 10, 30, 60, 180, 600, 1800, 3600, 7200)
@@ -38,13 +39,23 @@ def verb(method: str, path: str) -> str:
     return {"GET": "read", "HEAD": "read", "DELETE": "delete"}.get(method, method.lower())
 
 
+class _ProcessCollector(ProcessCollector):
+    """The process's own numbers, also where /proc has nothing but processes: ProcSubset=pid of the shipped units.
+
+    The library takes the boot time from /proc/stat, and gives nothing at all where it cannot.
+    """
+
+    def _boot_time(self) -> float:
+        return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
 class Metrics:
     """All metrics of one agent, in a registry of its own."""
 
     def __init__(self) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series beside each that nobody asks for
         self._registry = registry = CollectorRegistry()
-        ProcessCollector(registry=registry)
+        _ProcessCollector(registry=registry)
         GCCollector(registry=registry)
         Info("build", "The running release.", namespace=NAMESPACE, registry=registry).info({"version": __version__})
         offering = ("offering", "scanner")
@@ -163,7 +174,8 @@ class _OfferingMetrics(Observer):
         if phase == SCANNING:
             self._scan_began = self._clock()
         elif self._scan_began is not None:
-            self._metrics.scans.labels(*self._labels).observe(self._clock() - self._scan_began)
+            if phase != ENDING:
+                self._metrics.scans.labels(*self._labels).observe(self._clock() - self._scan_began)
             self._scan_began = None
 
     def ended(self, ended: Ended) -> None:
