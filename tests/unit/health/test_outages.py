@@ -58,7 +58,10 @@ def test_another_reason_is_told(caplog: pytest.LogCaptureFixture) -> None:
 @pytest.mark.parametrize(
     "reasons",
     [
-        [f"Waldur could not answer GET /api/x/: no answer within {seconds} seconds" for seconds in ("9.73", "8", "9.6")],
+        [
+            f"Waldur could not answer GET /api/x/: no answer within {seconds} seconds"
+            for seconds in ("9.73", "8", "9.6")
+        ],
         [f"Waldur could not answer: it asks for a pause of {seconds} more seconds" for seconds in ("29.3", "1e+03")],
         [f"Waldur could not answer GET /api/x/{digit * 32}/ (503)" for digit in "a1b"],
     ],

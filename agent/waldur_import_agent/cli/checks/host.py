@@ -86,7 +86,8 @@ def _last_round(journal: "Journal", offering: str) -> list[Finding]:
     found = f"{_ago((now() - last.finished).total_seconds())} ago: {last.outcome}"
     if last.outcome == "erred":
         remedy = f"`waldur-import-agent history show {last.run}` tells more"
-        return of_offering(offering, [warned(name, f"{found}: {last.message.splitlines()[0]}", remedy)])
+        first_line = last.message.partition("\n")[0]
+        return of_offering(offering, [warned(name, f"{found}: {first_line}", remedy)])
     return of_offering(offering, [passed(name, found)])
 
 
