@@ -21,6 +21,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from waldur_import_agent import __version__
 from waldur_import_agent.health.observer import ENDING, SCANNING, Ended, Observer
+from waldur_import_agent.records import Plan
 
 NAMESPACE = "waldur_import_agent"
 ROUND_BUCKETS = (1, 3, 10, 30, 60, 180, 600, 1800, 3600, 7200)
@@ -29,6 +30,8 @@ REQUEST_BUCKETS = (0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30)
 """Seconds."""
 ACTIONS = frozenset({"start_processing", "set_done", "set_erred"})
 """What the agent asks Waldur to do with a request."""
+OUTCOMES = ("done", "erred", "waiting")
+"""How a round that answers requests can end."""
 
 
 def verb(method: str, path: str) -> str:
@@ -160,7 +163,12 @@ class _OfferingMetrics(Observer):
         self._scan_began: float | None = None
         metrics.sent.labels(*labels)
         metrics.ready.labels(*labels)
-        metrics.rescued.labels(*labels)  # an increase can be seen only from a series that is there
+        # an increase can be seen only from a series that is there: else an agent's first Erred would alert nobody
+        metrics.rescued.labels(*labels)
+        for outcome in OUTCOMES:
+            metrics.rounds.labels(*labels, outcome)
+        for action in ("found", *Plan().counts(), "refused"):
+            metrics.records.labels(*labels, action.replace(" ", "_"))
 
     def looking(self) -> None:
         self._metrics.attempt.labels(*self._labels).set_to_current_time()

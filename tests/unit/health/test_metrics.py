@@ -9,8 +9,10 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from unit.health.conftest import ended
+from waldur_import_agent.fulfilment import Ending
 from waldur_import_agent.health.metrics import Metrics, verb
 from waldur_import_agent.health.observer import ENDING, SCANNING, Observer
+from waldur_import_agent.records import Plan
 
 LABELS = {"offering": "2", "scanner": "slurm"}
 
@@ -92,6 +94,15 @@ def test_rounds_and_records(measured: Measured) -> None:
     assert measured.value("records_total", **LABELS, action="reported") == 4
     assert measured.value("records_total", **LABELS, action="removed_as_surplus") == 1
     assert measured.value("records_total", **LABELS, action="skipped") == 0
+
+
+def test_the_first_of_each_is_an_increase(measured: Measured) -> None:
+    """What the alerts count is there as 0 before it happens: Prometheus sees no increase in a series that begins."""
+    plan = {"found": 0, **Plan().counts(), "refused": 0}
+    for outcome in set(Ending) - {Ending.NOTHING, Ending.IMPOSSIBLE}:  # these two answer no request
+        assert measured.value("round_duration_seconds_count", **LABELS, outcome=outcome.value) == 0
+    for action in plan:
+        assert measured.value("records_total", **LABELS, action=action.replace(" ", "_")) == 0
 
 
 def test_scans(measured: Measured) -> None:
