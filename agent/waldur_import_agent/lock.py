@@ -43,7 +43,7 @@ def offering_lock(directory: Path, waldur_url: str, offering: str) -> Iterator[N
                 remedy=f"Stop it first; its lock is {path}",
             ) from error
         except OSError as error:
-            raise _kind(error)(
+            raise StateError(
                 f"the lock {path} cannot be taken: {error.strerror}",
                 remedy="Its file system must know file locks: see lock_dir in the configuration",
             ) from error
@@ -88,14 +88,11 @@ def _open(path: Path) -> int:
             # another user's file: reading is enough to lock it
             return os.open(path, os.O_RDONLY | SAFELY)
     except OSError as error:
-        raise _kind(error)(
+        kind = StateBusyError if error.errno in PASSING else StateError
+        raise kind(
             f"the lock {path} cannot be opened: {error.strerror}",
             remedy=f"Create it with `install -d -m 1777 {path.parent}`, or see lock_dir in the configuration",
         ) from error
-
-
-def _kind(error: OSError) -> type[StateError]:
-    return StateBusyError if error.errno in PASSING else StateError
 
 
 def _write_holder(descriptor: int) -> None:
