@@ -140,7 +140,10 @@ def _agent(settings: "Settings") -> Finding:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         return warned(name, f"it does not run, or not with this runtime_dir: {settings.runtime_dir}: {reason}", remedy)
-    if status["state"] == "stopped" and status.get("once"):
-        return _last_run(name, status["written"])
-    reason = probe.unhealthy(status, time.monotonic())
-    return warned(name, reason, remedy) if reason else passed(name, f"it runs: {status['doing']}")
+    try:
+        if status["state"] == "stopped" and status.get("once"):
+            return _last_run(name, status["written"])
+        reason = probe.unhealthy(status, time.monotonic())
+        return warned(name, reason, remedy) if reason else passed(name, f"it runs: {status['doing']}")
+    except (KeyError, TypeError, ValueError) as error:
+        return warned(name, f"{probe.NAME} is not of this release: {error!r}", remedy)
