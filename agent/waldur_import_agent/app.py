@@ -201,20 +201,18 @@ async def open_answerers(configuration: Configuration, around: Surroundings) -> 
 def _remember_last_rounds(health: Health, journal: Journal) -> None:
     """Let `status` tell of the last round also after a restart, and where each run is a process of its own."""
     for offering in health.monitor.offerings:
-        # a row that cannot be understood is no reason not to start
-        with contextlib.suppress(ValueError, TypeError):
-            for last in journal.rounds(offering.watched.uuid)[:1]:
-                offering.remember(
-                    Ended(
-                        outcome=last.outcome,
-                        started=last.started,
-                        finished=last.finished,
-                        run=last.run,
-                        message=last.message,
-                        requests=last.requests,
-                        counts=last.counts,
-                    )
+        for last in journal.rounds(offering.watched.uuid)[:1]:
+            offering.remember(
+                Ended(
+                    outcome=last.outcome,
+                    started=last.started,
+                    finished=last.finished,
+                    run=last.run,
+                    message=last.message,
+                    requests=last.requests,
+                    counts=last.counts,
                 )
+            )
 
 
 def _both(one: Progress, other: Progress) -> Progress:
@@ -260,9 +258,12 @@ def refuse_root(state_dir: Path) -> None:
     """
     owner = owner_other_than_root(state_dir)
     if owner is not None:
+        started, *words = sys.argv
+        module = Path(started).name == "__main__.py"  # which cannot be started by its name
+        command = [sys.executable, "-m", "waldur_import_agent"] if module else [started]
         raise StateError(
             f"the state directory {state_dir} is {owner}'s, and this was started as root",
-            remedy=f"Start it as that user: sudo -u {shlex.join([owner, *sys.argv])}",
+            remedy=f"Start it as that user: sudo -u {shlex.join([owner, *command, *words])}",
         )
 
 

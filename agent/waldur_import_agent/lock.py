@@ -1,6 +1,7 @@
 """One agent per offering and host: a lock file in one fixed directory, whatever state directory is configured."""
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import json
@@ -9,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from waldur_import_agent.errors import LockedError, StateError
+from waldur_import_agent.errors import LockedError, StateBusyError, StateError
 from waldur_import_agent.system import now
 
 SHARED_DIRECTORY_MODE = 0o1777
@@ -18,14 +19,18 @@ LOCK_FILE_MODE = 0o644
 """Reading is enough to lock; only the owner says who holds it."""
 SAFELY = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 """The directory is everybody's: a link there could lead to any file, which would be emptied, and a pipe has no end."""
+PASSING = frozenset(
+    {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE, errno.ETIMEDOUT}
+)
+"""What may be better later, a full /run for example: the agent is then started again, unlike after a wrong setting."""
 
 
 @contextmanager
 def offering_lock(directory: Path, waldur_url: str, offering: str) -> Iterator[None]:
     """Hold the lock of one offering. It goes with the process, so nothing is left behind by a crash.
 
-    Raises LockedError, naming the holder, where another process has it, and StateError where the directory cannot be
-    used.
+    Raises LockedError, naming the holder, where another process has it, StateBusyError where the directory cannot be
+    used now, and StateError where it cannot be used at all.
     """
     path = _path(directory, waldur_url, offering)
     descriptor = _open(path)
@@ -83,7 +88,8 @@ def _open(path: Path) -> int:
             # another user's file: reading is enough to lock it
             return os.open(path, os.O_RDONLY | SAFELY)
     except OSError as error:
-        raise StateError(
+        kind = StateBusyError if error.errno in PASSING else StateError
+        raise kind(
             f"the lock {path} cannot be opened: {error.strerror}",
             remedy=f"Create it with `install -d -m 1777 {path.parent}`, or see lock_dir in the configuration",
         ) from error

@@ -104,6 +104,19 @@ async def test_status_without_an_agent(station: Station) -> None:
     assert ended.err.startswith("waldur-import-agent: not healthy:")
 
 
+async def test_a_status_of_another_release(station: Station) -> None:
+    """An upgrade with the old agent still there: `status` and doctor say so, and neither calls it a bug."""
+    (station.directory / "runtime").mkdir(exist_ok=True)
+    old = {"state": "running", "beat": 0, "beat_limit": 10**9, "offerings": []}
+    (station.directory / "runtime" / "status.json").write_text(json.dumps(old))
+    ended = await station.run("status")
+    assert ended.code == ExitCode.FAILED
+    assert "status.json was written by another release" in ended.err
+    checks = (await station.run("doctor", "--output", "json")).json()
+    (agent,) = (check for check in checks if check["check"] == "agent")
+    assert (agent["status"], "is not of this release" in agent["found"]) == ("WARN", True)
+
+
 async def test_status_that_cannot_be_written(station: Station) -> None:
     """By hand nobody makes its directory: the request is answered all the same, and one line says what to do."""
     (station.directory / "file").write_text("")

@@ -126,3 +126,8 @@ def test_the_units_agree_with_the_defaults() -> None:
     assert str(fields["lock_dir"].default) in (UNITS / "tmpfiles.d/waldur-import-agent.conf").read_text()
     assert found["LoadCredential"].startswith(f"{CREDENTIAL}:/etc/{found['ConfigurationDirectory']}/")
     assert int(found["TimeoutStopSec"].removesuffix("s")) > fields["grace"].default
+
+
+def test_a_single_run_that_hangs_is_ended() -> None:
+    """By default systemd waits for a oneshot for ever, and a timer starts no other meanwhile."""
+    assert dict(directives("waldur-import-agent-once.service"))["TimeoutStartSec"] == "4h"

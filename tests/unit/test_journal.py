@@ -14,6 +14,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from support.builders import EPOCH, OFFERING
 from waldur_import_agent.errors import ExitCode, StateBusyError, StateError
@@ -265,6 +266,20 @@ def test_change_that_sqlite_takes_back_itself_is_told_by_its_cause(journal: Jour
         other.execute("DROP TRIGGER full")
     journal.intend("request1", OFFERING)
     assert len(journal.claims(OFFERING)) == 1
+
+
+@pytest.mark.parametrize(("column", "value"), [("counts", "{"), ("requests", "[1"), ("finished", "yesterday")])
+def test_a_round_that_cannot_be_understood_is_left_out(directory: Path, column: str, value: str) -> None:
+    """What a hand or a broken disk has changed hides no other round, and the log says which one."""
+    with Journal.open(directory) as journal:
+        for run in ("run1", "run2"):
+            journal.record_round(a_round(run=run), [])
+        with other_connection(directory) as other:
+            other.execute(f"UPDATE round SET {column} = ? WHERE run = 'run1'", (value,))
+            other.commit()
+        with capture_logs() as logs:
+            assert [kept.run for kept in journal.rounds(OFFERING)] == ["run2"]
+    assert [(line["log_level"], line["run"]) for line in logs] == [("warning", "run1")]
 
 
 @pytest.mark.usefixtures("at_once")

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from support.builders import OFFERING
-from waldur_import_agent.errors import LockedError, StateError
+from waldur_import_agent.errors import ExitCode, LockedError, StateError
 from waldur_import_agent.lock import lock_holder, offering_lock
 
 URL = "https://waldur.example.com/api"
@@ -257,6 +257,25 @@ def test_link_in_the_place_of_the_lock_is_not_followed(directory: Path, tmp_path
         lock_file(directory)
     assert target.read_text() == "precious"
     assert stat.S_IMODE(target.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(errno.ENOSPC, ExitCode.LEFT), (errno.EROFS, ExitCode.CONFIGURATION)],
+    ids=["full", "read-only"],
+)
+def test_full_file_system_is_no_wrong_configuration(
+    directory: Path, monkeypatch: pytest.MonkeyPatch, number: int, code: ExitCode
+) -> None:
+    """Where /run is full systemd starts the agent again, as it does not where the directory can never be used."""
+
+    def refuse(path: Path, flags: int, mode: int = 0o777) -> int:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(StateError, match="cannot be opened") as raised:
+        lock_file(directory)
+    assert raised.value.exit_code is code
 
 
 def test_file_system_without_locks(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -35,6 +37,13 @@ def test_root_is_refused_with_the_line_to_use(state: Path, monkeypatch: pytest.M
     assert str(caught.value).endswith(
         "sudo -u slurm-import /usr/local/bin/waldur-import-agent run --config 'a file.yaml'"
     )
+
+
+def test_the_line_to_use_after_python_m(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A module's file is no command."""
+    monkeypatch.setattr(sys, "argv", ["/opt/lib/waldur_import_agent/__main__.py", "run"])
+    with pytest.raises(StateError, match=f" {re.escape(sys.executable)} -m waldur_import_agent run$"):
+        app.refuse_root(state)
 
 
 def names(directory: Path) -> set[str]:

@@ -48,6 +48,13 @@ def seconds(text: str) -> float:
         raise argparse.ArgumentTypeError(f"{text!r}: {error}") from None
 
 
+def count(text: str) -> int:
+    """A whole number from 1 on. Raises argparse.ArgumentTypeError."""
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r}: a whole number from 1 on")
+    return int(text)
+
+
 def moment(text: str) -> datetime:
     """A date or time (without a zone: UTC), or a duration back from now. Raises argparse.ArgumentTypeError."""
     from datetime import timedelta

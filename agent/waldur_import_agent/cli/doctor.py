@@ -38,7 +38,8 @@ def run(args: argparse.Namespace) -> ExitCode:
         configuration = app.load(args.config)
     except ConfigurationError as error:
         remedy = error.remedy or f"`waldur-import-agent config check {args.config}` lists each problem on its own line"
-        findings = [failed("configuration", str(error.args[0]), remedy, error.exit_code), *without_configuration()]
+        findings = [failed("configuration", str(error.args[0]), remedy, error.exit_code)]
+        findings += asyncio.run(without_configuration())
     else:
         app.register_secrets(configuration, args.redact)
         findings = [passed("configuration", f"{args.config} is good")]

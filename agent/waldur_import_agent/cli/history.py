@@ -23,7 +23,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="past rounds, and why resources were not reported",
         description="Shows the rounds that the journal keeps: the last 100 of each offering. The journal is only read.",
     )
-    parser.add_argument("--limit", metavar="N", type=int, default=LIMIT, help=f"the newest N (default: {LIMIT})")
+    parser.add_argument(
+        "--limit", metavar="N", type=arguments.count, default=LIMIT, help=f"the newest N (default: {LIMIT})"
+    )
     parser.set_defaults(run=run_list)
     _add_shared(parser)
     actions = parser.add_subparsers(title="actions", metavar="ACTION")

@@ -23,7 +23,9 @@ NAME = "waldur-import-agent"
 COMMAND = re.compile(rf"`{NAME} ([^`]*)`")
 OF_AN_OFFERING = ("scan", "plan", "explain", "records", "requests list", "requests create")
 """The commands that have --offering."""
-OF_A_CONFIGURATION = ("run", "doctor", "scan", "plan", "explain", "projects", "requests", "records", "config")
+OF_A_CONFIGURATION = (
+    *("run", "doctor", "status", "history", "scan", "plan", "explain", "projects", "requests", "records", "config"),
+)
 """Those that have --config."""
 SHORT = 60
 """Characters of an id or a name in a table; --output json has all of it."""

@@ -44,13 +44,22 @@ def run(args: argparse.Namespace) -> int:
     from waldur_import_agent.cli import output
 
     status = _read(args)
-    reason = probe.unhealthy(status, time.monotonic())
+    try:
+        reason = probe.unhealthy(status, time.monotonic())
+        rows = [_row(offering) for offering in status["offerings"]]
+        head = f"waldur-import-agent {status['version']}, process {status['pid']}, for {status['url']}"
+        doing = f"{status['state']}: {reason or status['doing']} ({status['written']})"
+    except (KeyError, TypeError) as error:
+        raise AgentError(
+            f"{probe.NAME} was written by another release of the agent, or by another program: {error!r}",
+            remedy="Ask with the command of the release that runs, or start the agent again",
+        ) from error
     if args.output == "json":
         output.print_json({**status, "healthy": not reason, "unhealthy_because": reason})
     else:
-        print(output.plain(f"waldur-import-agent {status['version']}, process {status['pid']}, for {status['url']}"))
-        print(output.plain(f"{status['state']}: {reason or status['doing']} ({status['written']})"))
-        output.print_table("Offerings", COLUMNS, [_row(offering) for offering in status["offerings"]])
+        print(output.plain(head))
+        print(output.plain(doing))
+        output.print_table("Offerings", COLUMNS, rows)
         output.say("Next: `waldur-import-agent history` shows past rounds.")
     return ExitCode.FAILED if reason else ExitCode.OK
 

@@ -9,7 +9,7 @@ from waldur_import_agent.fulfilment.claims import Claims
 from waldur_import_agent.fulfilment.outcome import Ending, Outcome, RoundReport
 from waldur_import_agent.fulfilment.survey import Surveyor
 from waldur_import_agent.fulfilment.work import WAIT, Identity, Work
-from waldur_import_agent.health.observer import Observer
+from waldur_import_agent.health.observer import ENDING, Observer
 from waldur_import_agent.journal import Journal, Phase, Round
 from waldur_import_agent.log import bind, binding, get_logger
 from waldur_import_agent.redactor import Redactor
@@ -123,7 +123,7 @@ class Answerer:
         return requests, given_up
 
     async def _finish(self, report: RoundReport) -> RoundReport:
-        self.surveyor.progress("ending the requests", 0, 0)
+        self.surveyor.progress(ENDING, 0, 0)
         outcome = report.outcome
         if outcome.ending is Ending.DONE:
             for claim in self.journal.claims(self.offering):

@@ -21,7 +21,7 @@ Page = Callable[[], Reply]
 
 def plain(status: HTTPStatus, text: str) -> Reply:
     """A short answer for people and probes."""
-    return status, TEXT, f"{text}\n".encode()
+    return status, TEXT, f"{text}\n".encode(errors="replace")
 
 
 @asynccontextmanager

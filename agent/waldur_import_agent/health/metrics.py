@@ -4,6 +4,7 @@ An offering is told apart by its number in the configuration, beginning with 1: 
 person and makes a new series with each change.
 """
 
+import time
 from collections.abc import Callable
 
 from prometheus_client import (
@@ -19,7 +20,8 @@ from prometheus_client import (
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from waldur_import_agent import __version__
-from waldur_import_agent.health.observer import SCANNING, Ended, Observer
+from waldur_import_agent.health.observer import ENDING, SCANNING, Ended, Observer
+from waldur_import_agent.records import Plan
 
 NAMESPACE = "waldur_import_agent"
 ROUND_BUCKETS = (1, 3, 10, 30, 60, 180, 600, 1800, 3600, 7200)
@@ -28,6 +30,8 @@ REQUEST_BUCKETS = (0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30)
 """Seconds."""
 ACTIONS = frozenset({"start_processing", "set_done", "set_erred"})
 """What the agent asks Waldur to do with a request."""
+OUTCOMES = ("done", "erred", "waiting")
+"""How a round that answers requests can end."""
 
 
 def verb(method: str, path: str) -> str:
@@ -38,13 +42,23 @@ def verb(method: str, path: str) -> str:
     return {"GET": "read", "HEAD": "read", "DELETE": "delete"}.get(method, method.lower())
 
 
+class _ProcessCollector(ProcessCollector):
+    """The process's own numbers, also where /proc has nothing but processes: ProcSubset=pid of the shipped units.
+
+    The library takes the boot time from /proc/stat, and gives nothing at all where it cannot.
+    """
+
+    def _boot_time(self) -> float:
+        return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
 class Metrics:
     """All metrics of one agent, in a registry of its own."""
 
     def __init__(self) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series beside each that nobody asks for
         self._registry = registry = CollectorRegistry()
-        ProcessCollector(registry=registry)
+        _ProcessCollector(registry=registry)
         GCCollector(registry=registry)
         Info("build", "The running release.", namespace=NAMESPACE, registry=registry).info({"version": __version__})
         offering = ("offering", "scanner")
@@ -149,7 +163,12 @@ class _OfferingMetrics(Observer):
         self._scan_began: float | None = None
         metrics.sent.labels(*labels)
         metrics.ready.labels(*labels)
-        metrics.rescued.labels(*labels)  # an increase can be seen only from a series that is there
+        # an increase can be seen only from a series that is there: else an agent's first Erred would alert nobody
+        metrics.rescued.labels(*labels)
+        for outcome in OUTCOMES:
+            metrics.rounds.labels(*labels, outcome)
+        for action in ("found", *Plan().counts(), "refused"):
+            metrics.records.labels(*labels, action.replace(" ", "_"))
 
     def looking(self) -> None:
         self._metrics.attempt.labels(*self._labels).set_to_current_time()
@@ -163,7 +182,8 @@ class _OfferingMetrics(Observer):
         if phase == SCANNING:
             self._scan_began = self._clock()
         elif self._scan_began is not None:
-            self._metrics.scans.labels(*self._labels).observe(self._clock() - self._scan_began)
+            if phase != ENDING:
+                self._metrics.scans.labels(*self._labels).observe(self._clock() - self._scan_began)
             self._scan_began = None
 
     def ended(self, ended: Ended) -> None:

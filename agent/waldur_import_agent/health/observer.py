@@ -6,6 +6,8 @@ from datetime import datetime
 
 SCANNING = "scanning the backend"
 """The phase in which the backend is read; all others wait for Waldur or for nobody."""
+ENDING = "ending the requests"
+"""The last phase of a round; it follows the scan at once where that failed."""
 
 
 @dataclass(frozen=True, slots=True)

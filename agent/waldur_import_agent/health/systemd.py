@@ -9,6 +9,9 @@ from waldur_import_agent.log import get_logger
 PATIENCE = 2.0
 """Seconds to wait where the service manager's queue is full: a READY that is lost would never be sent again."""
 
+STATUS_MAX = 1000
+"""Bytes of a STATUS: systemd ignores a message of more than 4096 as a whole, and the one before it would stand on."""
+
 
 class Notifier:
     """Tells the service manager, where there is one.
@@ -21,9 +24,8 @@ class Notifier:
         self._address = environment.pop("NOTIFY_SOCKET", "")
         microseconds = environment.pop("WATCHDOG_USEC", "")
         for_whom = environment.pop("WATCHDOG_PID", "") or str(os.getpid())
-        self.watchdog = (
-            int(microseconds) / 1_000_000 if microseconds.isdigit() and for_whom == str(os.getpid()) else None
-        )
+        wanted = microseconds.isdigit() and for_whom == str(os.getpid())
+        self.watchdog = (int(microseconds) / 1_000_000 if wanted else 0.0) or None
         self._status = ""
 
     def tell(self, *assignments: str) -> None:
@@ -35,7 +37,8 @@ class Notifier:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as connection:
                 connection.settimeout(PATIENCE)
                 connection.connect(address)
-                connection.send("\n".join(assignments).encode())
+                # what is no text, of an answer of Waldur for example, must not end the beats
+                connection.send("\n".join(assignments).encode(errors="replace"))
         except OSError as error:
             get_logger().debug("systemd was not told", reason=str(error), what=assignments)
 
@@ -43,4 +46,6 @@ class Notifier:
         """Say what the service is doing, where that has changed."""
         if text != self._status:
             self._status = text
-            self.tell(f"STATUS={text}")
+            shown = text.encode(errors="replace")
+            cut = f"{shown[:STATUS_MAX].decode(errors='ignore')}…" if len(shown) > STATUS_MAX else text
+            self.tell(f"STATUS={cut}")

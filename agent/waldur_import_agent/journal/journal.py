@@ -1,7 +1,7 @@
 """The journal of one state directory."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -9,6 +9,7 @@ from typing import Self
 
 from waldur_import_agent.journal.database import Database
 from waldur_import_agent.journal.entries import CLAIM_COLUMNS, Claim, Phase, Reason, Round
+from waldur_import_agent.log import get_logger
 from waldur_import_agent.system import now
 
 ROUNDS_KEPT = 100
@@ -132,25 +133,24 @@ class Journal:
     def rounds(self, offering: str) -> list[Round]:
         """The rounds of an offering that are kept, the newest first."""
         rows = self._database.read(
-            "SELECT run, offering, started, finished, outcome, message, requests, counts FROM round"
+            "SELECT run, started, finished, outcome, message, requests, counts FROM round"
             " WHERE offering = ? ORDER BY rowid DESC",
             (offering,),
         )
-        return [
-            Round(
-                run,
-                offering,
-                datetime.fromisoformat(started),
-                datetime.fromisoformat(finished),
-                outcome,
-                message,
-                json.loads(requests),
-                json.loads(counts),
-            )
-            for run, offering, started, finished, outcome, message, requests, counts in rows
-        ]
+        return [read for row in rows if (read := _round(offering, row)) is not None]
 
     def reasons(self, run: str) -> list[Reason]:
         """Why resources were not reported in a round."""
         rows = self._database.read("SELECT backend_id, action, why FROM reason WHERE run = ? ORDER BY rowid", (run,))
         return [Reason(*row) for row in rows]
+
+
+def _round(offering: str, row: Sequence[str]) -> Round | None:
+    """A round as it was kept; None, and a line in the log, where its row cannot be understood."""
+    run, started, finished, outcome, message, requests, counts = row
+    try:
+        began, ended = datetime.fromisoformat(started), datetime.fromisoformat(finished)
+        return Round(run, offering, began, ended, outcome, message, json.loads(requests), json.loads(counts))
+    except (ValueError, TypeError) as error:
+        get_logger().warning("a round of the journal cannot be understood: it is left out", run=run, error=str(error))
+        return None

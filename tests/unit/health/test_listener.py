@@ -90,3 +90,8 @@ async def test_an_address_in_use_is_told_and_no_end(caplog: pytest.LogCaptureFix
             assert port is None
     assert "metrics.listen" in caplog.text
     assert caplog.records[0].levelname == "ERROR"
+
+
+def test_what_is_no_text_is_shown_nevertheless() -> None:
+    """Waldur's words may hold half a character of JSON's escapes: a probe gets an answer all the same."""
+    assert plain(HTTPStatus.SERVICE_UNAVAILABLE, "Waldur says \ud800!")[2] == b"Waldur says ?!\n"

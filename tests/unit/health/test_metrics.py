@@ -1,13 +1,18 @@
 """Metrics: each that the documentation names, what it counts, and no UUID in a label."""
 
+import builtins
+import time
 import uuid
+from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from unit.health.conftest import ended
+from waldur_import_agent.fulfilment import Ending
 from waldur_import_agent.health.metrics import Metrics, verb
-from waldur_import_agent.health.observer import SCANNING, Observer
+from waldur_import_agent.health.observer import ENDING, SCANNING, Observer
+from waldur_import_agent.records import Plan
 
 LABELS = {"offering": "2", "scanner": "slurm"}
 
@@ -91,6 +96,15 @@ def test_rounds_and_records(measured: Measured) -> None:
     assert measured.value("records_total", **LABELS, action="skipped") == 0
 
 
+def test_the_first_of_each_is_an_increase(measured: Measured) -> None:
+    """What the alerts count is there as 0 before it happens: Prometheus sees no increase in a series that begins."""
+    plan = {"found": 0, **Plan().counts(), "refused": 0}
+    for outcome in set(Ending) - {Ending.NOTHING, Ending.IMPOSSIBLE}:  # these two answer no request
+        assert measured.value("round_duration_seconds_count", **LABELS, outcome=outcome.value) == 0
+    for action in plan:
+        assert measured.value("records_total", **LABELS, action=action.replace(" ", "_")) == 0
+
+
 def test_scans(measured: Measured) -> None:
     """How long a scan took, once it has ended; one that failed is none."""
     measured.offering.progress(SCANNING, 0, 0)
@@ -99,9 +113,12 @@ def test_scans(measured: Measured) -> None:
     measured.time += 9
     measured.offering.progress("reporting", 0, 0)
     assert measured.value("scan_duration_seconds_sum", **LABELS) == 7
-    measured.offering.progress(SCANNING, 0, 0)
-    measured.offering.ended(ended("erred", requests=("q1",)))
-    measured.offering.progress("reporting", 0, 0)
+    for after in ((ENDING,), ()):  # what the scan could not read, or Waldur's absence, ends the round
+        measured.offering.progress(SCANNING, 0, 0)
+        for phase in after:
+            measured.offering.progress(phase, 0, 0)
+        measured.offering.ended(ended("erred", requests=("q1",)))
+        measured.offering.progress("reporting", 0, 0)
     assert measured.value("scan_duration_seconds_count", **LABELS) == 1
 
 
@@ -136,6 +153,23 @@ def test_no_uuid_in_a_label(measured: Measured) -> None:
     text = measured.metrics.text()[1].decode()
     assert number.hex[:8] not in text
     assert number.hex[-12:] not in text
+
+
+def test_the_process_where_proc_shows_only_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory, CPU time and start are served under the shipped units too, whose ProcSubset=pid hides /proc/stat."""
+    whole_open = builtins.open
+
+    def only_processes(path: Any, *arguments: Any, **named: Any) -> Any:
+        if str(path) == "/proc/stat":
+            raise FileNotFoundError(path)
+        return whole_open(path, *arguments, **named)
+
+    monkeypatch.setattr(builtins, "open", only_processes)
+    served = {family.name: family for family in text_string_to_metric_families(Metrics().text()[1].decode())}
+    for name in ("process_resident_memory_bytes", "process_cpu_seconds", "process_open_fds"):
+        assert served[name].samples[0].value > 0
+    (started,) = served["process_start_time_seconds"].samples
+    assert time.time() - 86400 < started.value <= time.time() + 5
 
 
 def test_content_type(measured: Measured) -> None:

@@ -36,11 +36,10 @@ def test_an_outage_of_two_offerings_is_one(caplog: pytest.LogCaptureFixture) -> 
     """It begins with the first and ends with the last."""
     outages = Outages()
     one, other = outages.of("o1"), outages.of("o2")
-    caplog.set_level("WARNING")
+    caplog.set_level("INFO")
     one.ended(ended("waiting", ready=False, reason="503"))
     other.ended(ended("waiting", ready=False, reason="503"))
     assert told(caplog) == [BEGAN]
-    caplog.set_level("INFO")
     one.ended(ended())
     assert OVER not in told(caplog)
     other.ended(ended())
@@ -54,6 +53,38 @@ def test_another_reason_is_told(caplog: pytest.LogCaptureFixture) -> None:
     for reason in ("503", "503", "401", "401"):
         observer.ended(ended("waiting", ready=False, reason=reason))
     assert [event for _, event in told(caplog)] == [BEGAN[1], "outage goes on"]
+
+
+@pytest.mark.parametrize(
+    "reasons",
+    [
+        [
+            f"Waldur could not answer GET /api/x/: no answer within {seconds} seconds"
+            for seconds in ("9.73", "8", "9.6")
+        ],
+        [f"Waldur could not answer: it asks for a pause of {seconds} more seconds" for seconds in ("29.3", "1e+03")],
+        [f"Waldur could not answer GET /api/x/{digit * 32}/ (503)" for digit in "a1b"],
+    ],
+)
+def test_a_time_or_a_uuid_makes_no_other_reason(caplog: pytest.LogCaptureFixture, reasons: list[str]) -> None:
+    """A Waldur that hangs is told with other seconds at each poll: it is still the same outage, and one line."""
+    observer = Outages().of("o1")
+    caplog.set_level("INFO")
+    for reason in reasons:
+        observer.ended(ended("waiting", ready=False, reason=reason))
+    assert told(caplog) == [BEGAN]
+
+
+def test_a_reason_is_told_once_in_an_outage(caplog: pytest.LogCaptureFixture) -> None:
+    """A proxy whose answers alternate is no news with each poll; in the next outage it is."""
+    observer = Outages().of("o1")
+    caplog.set_level("INFO")
+    for _ in range(2):
+        for reason in ("502", "503", "502", "503"):
+            observer.ended(ended("waiting", ready=False, reason=reason))
+        assert [event for _, event in told(caplog)] == [BEGAN[1], "outage goes on"]
+        observer.ended(ended())
+        assert told(caplog) == [OVER]
 
 
 def test_a_stop_is_no_outage_and_no_end_of_one(caplog: pytest.LogCaptureFixture) -> None:

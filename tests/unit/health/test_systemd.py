@@ -29,6 +29,23 @@ def test_a_status_is_told_once(manager: ServiceManager) -> None:
     assert manager.lines == ["STATUS=one", "STATUS=two"]
 
 
+def test_a_long_status_is_cut(manager: ServiceManager) -> None:
+    """Systemd ignores a message of more than 4096 bytes: many offerings have many reasons."""
+    Notifier(manager.environment()).status("€" * 5000)
+    manager.read()
+    (line,) = manager.lines
+    assert line.startswith("STATUS=€€€")
+    assert line.endswith("€…")
+    assert len(line.encode()) < 4096
+
+
+def test_what_is_no_text_is_told_nevertheless(manager: ServiceManager) -> None:
+    """Waldur's words may hold half a character of JSON's escapes: the beats go on."""
+    Notifier(manager.environment()).status("Waldur says \ud800!")
+    manager.read()
+    assert manager.lines == ["STATUS=Waldur says ?!"]
+
+
 def test_without_a_service_manager_nothing_happens() -> None:
     """By hand there is none."""
     Notifier({}).tell("READY=1")
@@ -47,6 +64,7 @@ def test_a_service_manager_that_has_gone_is_no_failure(tmp_path: Path) -> None:
         ({"WATCHDOG_USEC": "3000000", "WATCHDOG_PID": str(os.getpid())}, 3.0),
         ({"WATCHDOG_USEC": "3000000", "WATCHDOG_PID": "1"}, None),
         ({"WATCHDOG_USEC": "nonsense"}, None),
+        ({"WATCHDOG_USEC": "0"}, None),
     ],
 )
 def test_watchdog(variables: dict[str, str], seconds: float | None) -> None:

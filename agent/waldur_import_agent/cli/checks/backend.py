@@ -33,13 +33,15 @@ async def check_scanner(settings: "OfferingSettings", scanner: "Scanner") -> lis
     try:
         async with deadline, scanner:
             checks = await scanner.check()
-    except TimeoutError:
+    except TimeoutError as error:
         if not deadline.expired():
-            raise
+            return of_offering(settings.uuid, [_mistake(scanner.kind, error)])
         found = f"its check did not end within {settings.scan_timeout:g} seconds (scan_timeout)"
         return of_offering(settings.uuid, [failed(scanner.kind, found, "See whether the backend hangs")])
     except AgentError as error:
         return of_offering(settings.uuid, [failed_with(scanner.kind, error)])
+    except Exception as error:  # noqa: BLE001 - a plug-in's mistake must not hide what the other checks found
+        return of_offering(settings.uuid, [_mistake(scanner.kind, error)])
     return of_offering(
         settings.uuid,
         (
@@ -53,6 +55,11 @@ async def check_scanner(settings: "OfferingSettings", scanner: "Scanner") -> lis
             for check in checks
         ),
     )
+
+
+def _mistake(name: str, error: Exception) -> Finding:
+    found = f"the scanner itself failed: {type(error).__name__}: {error}"
+    return failed(name, found, "Report it to whoever wrote this scanner", ExitCode.BUG)
 
 
 async def check_placement(
@@ -80,6 +87,8 @@ async def _placed(surveyor: "Surveyor") -> Finding:
         survey = await surveyor.look()
     except AgentError as error:
         return failed_with(PLACEMENT, error)
+    except Exception as error:  # noqa: BLE001 - as in check_scanner
+        return _mistake(PLACEMENT, error)
     found = survey.scan.resources
     placed = [placement for resource in found if (placement := survey.placer.place(resource)).project is not None]
     holding = sum(placement.holding for placement in placed)

@@ -9,18 +9,11 @@ if TYPE_CHECKING:
     from waldur_import_agent.redactor import Redactor
     from waldur_import_agent.settings.load import Configuration
 
-NEED_A_CONFIGURATION = (
-    "proxy",
-    "dns",
-    "connection",
-    "tls",
-    "clock",
-    "token",
-    "offering",
-    "state directory",
-    "lock directory",
-)
 NEED_A_CONNECTION = ("permission", "backend resources", "projects", "other agent")
+NEED_A_CONFIGURATION = (
+    *("proxy", "dns", "connection", "tls", "clock", "token", "offering", *NEED_A_CONNECTION, "scanner", "placement"),
+    *("state directory", "last round", "lock directory", "lock", "agent"),
+)
 
 
 async def examine_waldur_and_backends(configuration: "Configuration", redact: "Redactor") -> list[Finding]:
@@ -79,6 +72,8 @@ async def _backends_alone(configuration: "Configuration", redact: "Redactor") ->
     return findings
 
 
-def without_configuration() -> list[Finding]:
-    """What is left where the configuration is of no use."""
-    return [skipped(name, "the configuration comes first") for name in NEED_A_CONFIGURATION]
+async def without_configuration() -> list[Finding]:
+    """What is left where the configuration is of no use: systemd's service."""
+    from waldur_import_agent.cli.checks.service import check_service
+
+    return [*(skipped(name, "the configuration comes first") for name in NEED_A_CONFIGURATION), await check_service()]

@@ -86,7 +86,8 @@ def _last_round(journal: "Journal", offering: str) -> list[Finding]:
     found = f"{_ago((now() - last.finished).total_seconds())} ago: {last.outcome}"
     if last.outcome == "erred":
         remedy = f"`waldur-import-agent history show {last.run}` tells more"
-        return of_offering(offering, [warned(name, f"{found}: {last.message.splitlines()[0]}", remedy)])
+        first_line = last.message.partition("\n")[0]
+        return of_offering(offering, [warned(name, f"{found}: {first_line}", remedy)])
     return of_offering(offering, [passed(name, found)])
 
 
@@ -139,7 +140,10 @@ def _agent(settings: "Settings") -> Finding:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         return warned(name, f"it does not run, or not with this runtime_dir: {settings.runtime_dir}: {reason}", remedy)
-    if status["state"] == "stopped" and status.get("once"):
-        return _last_run(name, status["written"])
-    reason = probe.unhealthy(status, time.monotonic())
-    return warned(name, reason, remedy) if reason else passed(name, f"it runs: {status['doing']}")
+    try:
+        if status["state"] == "stopped" and status.get("once"):
+            return _last_run(name, status["written"])
+        reason = probe.unhealthy(status, time.monotonic())
+        return warned(name, reason, remedy) if reason else passed(name, f"it runs: {status['doing']}")
+    except (KeyError, TypeError, ValueError) as error:
+        return warned(name, f"{probe.NAME} is not of this release: {error!r}", remedy)
