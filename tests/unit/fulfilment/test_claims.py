@@ -660,6 +660,22 @@ async def test_stopped_agent_claims_nothing(site: Site) -> None:
     assert site.asked("POST", START) == 0
 
 
+async def test_stop_that_comes_while_a_claim_waits_for_its_turn(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The claim is not sent, and the request is anybody's: the journal does not say that it may be ours."""
+    requests = [site.ask(), site.ask()]
+    intend = Journal.intend
+
+    def stop_then(self: Journal, request: str, offering: str) -> None:
+        intend(self, request, offering)
+        if request == requests[1].uuid:
+            site.stop.set()
+
+    monkeypatch.setattr(Journal, "intend", stop_then)
+    await site.round()
+    assert [request.state for request in requests] == ["Done", "Sent"]
+    assert site.journal_claims() == []
+
+
 async def test_stop_ends_the_waits_of_a_round(site: Site) -> None:
     """A stop ends the wait for a Waldur that is away; the request is taken up at the next start."""
     site.sandbox.faults.append(Fault(requests_to("GET", "/api/projects/"), Answer(503)))
