@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from waldur_import_agent.errors import LockedError, StateError
-from waldur_import_agent.system import now
+from waldur_import_agent.errors import LockedError, StateBusyError, StateError
+from waldur_import_agent.system import may_pass, now
 
 SHARED_DIRECTORY_MODE = 0o1777
 """Agents of different users must see each other's locks, and not remove them."""
@@ -83,6 +83,10 @@ def _open(path: Path) -> int:
             # another user's file: reading is enough to lock it
             return os.open(path, os.O_RDONLY | SAFELY)
     except OSError as error:
+        if may_pass(error):
+            raise StateBusyError(
+                f"the lock {path} cannot be opened: {error.strerror}", remedy="Make room on its disk"
+            ) from error
         raise StateError(
             f"the lock {path} cannot be opened: {error.strerror}",
             remedy=f"Create it with `install -d -m 1777 {path.parent}`, or see lock_dir in the configuration",

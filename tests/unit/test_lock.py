@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from support.builders import OFFERING
-from waldur_import_agent.errors import LockedError, StateError
+from waldur_import_agent.errors import ExitCode, LockedError, StateError
 from waldur_import_agent.lock import lock_holder, offering_lock
 
 URL = "https://waldur.example.com/api"
@@ -232,6 +232,20 @@ def test_full_disk_does_not_unlock(directory: Path, monkeypatch: pytest.MonkeyPa
         offering_lock(directory, URL, OFFERING),
     ):
         pass
+
+
+def test_disk_without_room_for_the_lock(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There may be room later: the exit code is one after which systemd tries again."""
+
+    def refuse(path: Path, flags: int, mode: int = 0) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+    directory.mkdir(parents=True)
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(StateError, match=r"\.lock cannot be opened: No space left") as raised:
+        lock_file(directory)
+    assert raised.value.exit_code is ExitCode.LEFT
+    assert "Make room" in raised.value.remedy
 
 
 @pytest.mark.parametrize("where", ["file", "file/below"])

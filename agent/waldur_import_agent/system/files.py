@@ -27,6 +27,11 @@ def modified(path: Path) -> datetime:
     return datetime.fromtimestamp(path.stat().st_mtime, tz=UTC)
 
 
+def may_pass(error: OSError) -> bool:
+    """Whether a later attempt may meet room on a disk, or within a quota, that is full now."""
+    return error.errno in {errno.ENOSPC, errno.EDQUOT}
+
+
 def why_unreadable(error: OSError) -> str:
     """Why a file cannot be read; where it is forbidden, to whom, and what gives this user the right."""
     reason = error.strerror or str(error)
