@@ -515,6 +515,22 @@ async def test_long_texts_are_bounded(site: Site) -> None:
     assert request.error_message.endswith("[cut short]")
 
 
+async def test_thousands_of_bad_lines_leave_room_for_what_to_do(site: Site) -> None:
+    """Ten of them are named, in the log too: the message still has the resources, and the remedy."""
+    site.directory.mkdir(exist_ok=True)
+    overrides = site.directory / "overrides.csv"
+    overrides.write_text("backend_id,project\n" + ",alpha\n" * 3000)
+    site.offering_settings = {"projects": {"rules": [], "overrides_file": str(overrides)}}
+    site.finds("acct1")
+    request = site.ask()
+    with capture_logs() as lines:
+        await site.round()
+    assert "overrides.csv:11: no backend_id; and 2990 more; " in request.error_message
+    assert "plan --output csv" in request.error_message
+    assert "  acct1: " in request.error_message
+    assert len([line for line in lines if line["event"] == "survey"]) < 20
+
+
 # --- finishing
 
 
