@@ -1,7 +1,6 @@
 """One agent per offering and host: a lock file in one fixed directory, whatever state directory is configured."""
 
 import contextlib
-import errno
 import fcntl
 import hashlib
 import json
@@ -11,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from waldur_import_agent.errors import LockedError, StateBusyError, StateError
-from waldur_import_agent.system import now
+from waldur_import_agent.system import may_pass, now
 
 SHARED_DIRECTORY_MODE = 0o1777
 """Agents of different users must see each other's locks, and not remove them."""
@@ -19,10 +18,6 @@ LOCK_FILE_MODE = 0o644
 """Reading is enough to lock; only the owner says who holds it."""
 SAFELY = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 """The directory is everybody's: a link there could lead to any file, which would be emptied, and a pipe has no end."""
-PASSING = frozenset(
-    {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE, errno.ETIMEDOUT}
-)
-"""What may be better later, a full /run for example: the agent is then started again, unlike after a wrong setting."""
 
 
 @contextmanager
@@ -88,8 +83,12 @@ def _open(path: Path) -> int:
             # another user's file: reading is enough to lock it
             return os.open(path, os.O_RDONLY | SAFELY)
     except OSError as error:
-        kind = StateBusyError if error.errno in PASSING else StateError
-        raise kind(
+        if may_pass(error):
+            raise StateBusyError(
+                f"the lock {path} cannot be opened: {error.strerror}",
+                remedy="Make room on its disk, or see what else this host lacks",
+            ) from error
+        raise StateError(
             f"the lock {path} cannot be opened: {error.strerror}",
             remedy=f"Create it with `install -d -m 1777 {path.parent}`, or see lock_dir in the configuration",
         ) from error

@@ -54,6 +54,7 @@ def test_each_trouble_with_each_call(tmp_path: Path, verb: str, kind: str, *, la
             life.trouble(verb, kind, None if lasting else 1)
             for _ in range(2 if lasting else 1):
                 await poll(answerer)
+            assert life.hits, "the call was never made"
             life.heal()
             for _ in range(2):
                 await poll(answerer)
@@ -83,6 +84,7 @@ def test_each_trouble_with_an_erred_end(tmp_path: Path, verb: str, kind: str, *,
             life.trouble(verb, kind, None if lasting else 1)
             for _ in range(2 if lasting else 1):
                 await poll(answerer)
+            assert life.hits, "the call was never made"
             life.heal()
             for _ in range(2):
                 await poll(answerer)

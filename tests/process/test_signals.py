@@ -264,6 +264,25 @@ async def test_thread_that_hangs_does_not_hold_up_the_end(station: Station) -> N
     assert request.state == "Processing"
 
 
+async def test_name_server_that_hangs_does_not_hold_up_the_end(station: Station) -> None:
+    """A name is looked up in a thread, which nobody can cancel: an idle daemon ends all the same, with exit code 0."""
+    (station.directory / "sitecustomize.py").write_text(
+        "import socket, sys, time\n"
+        "def hanging(*arguments, **options):\n"
+        "    print('a name is looked up', file=sys.stderr, flush=True)\n"
+        "    time.sleep(1000)\n"
+        "socket.getaddrinfo = hanging\n"
+    )
+    station.environment = {"PYTHONPATH": str(station.directory)}
+    station.configure(waldur={"url": "http://waldur.test", "token_file": "token"})
+    daemon = await station.start("run")
+    await station.hears(daemon, "a name is looked up")
+    sent = time.monotonic()
+    daemon.terminate()
+    assert (await station.end(daemon)).code == ExitCode.OK
+    assert time.monotonic() - sent < STOP_SECONDS
+
+
 async def test_loop_that_is_held_up_does_not_hold_up_the_end(station: Station) -> None:
     """A regular expression of the site's own that never ends holds Python's one lock: the kernel ends the process.
 

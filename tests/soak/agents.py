@@ -8,6 +8,8 @@ from pathlib import Path
 
 STOP_SECONDS = 60.0
 """A stop must take less."""
+LAST_WORDS = 4000
+"""Characters of a log that are shown."""
 MIB = 1024 * 1024
 
 
@@ -49,6 +51,10 @@ class Agent:
                     await self.process.wait()
             except TimeoutError:
                 await self.kill()
+
+    def last_words(self) -> str:
+        """The end of its log, which goes with the soak's directory."""
+        return self.log.read_text(errors="replace")[-LAST_WORDS:]
 
     @property
     def ended_by_itself(self) -> bool:

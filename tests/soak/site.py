@@ -125,7 +125,7 @@ class Site:
         self._watch_what_is_over(requests, where)
         if self.first.ended_by_itself:
             self.tally.stuck += 1
-            self.tally.words.append(f"{where}: the agent ended by itself, see {self.first.log}")
+            self.tally.words.append(f"{where}: the agent ended by itself; its log ends:\n{self.first.last_words()}")
             await self.first.start()
         elif not self._killed:
             self.samples.append(self.first.sample())

@@ -4,7 +4,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -78,7 +78,7 @@ TROUBLES: dict[str, Trouble] = {
     "dropped after": Trouble(handled=True),
     "500": Trouble(Answer(500, "<h1>Server Error (500)</h1>")),
     "503 seconds": Trouble(Answer(503, "<h1>Later</h1>", {"Retry-After": "7"})),
-    "503 date": Trouble(Answer(503, "<h1>Later</h1>", {"Retry-After": _in_seven_seconds()})),
+    "503 date": Trouble(Answer(503, "<h1>Later</h1>")),  # the date is that of the call: see Life.trouble
     "429": Trouble(Answer(429, {"detail": "Request was throttled. Expected available in 3 seconds."})),
     "HTML": Trouble(Answer(200, "<html><title>Please log in</title></html>")),
     "cut JSON": Trouble(Answer(200, '{"uuid": "38ba14c70a', JSON), handled=True),
@@ -104,6 +104,8 @@ class Life:
     site: Site = field(init=False)
     claimed: Request = field(init=False)
     sent: Request = field(init=False)
+    hits: int = field(init=False, default=0)
+    """How many calls have met the trouble: a test in which none has shows nothing."""
 
     @asynccontextmanager
     async def begun(self) -> AsyncIterator[Answerer]:
@@ -136,9 +138,17 @@ class Life:
 
     def trouble(self, verb: str, kind: str, times: int | None) -> None:
         """From now on this happens to these calls, so many times or for ever."""
-        matches, trouble = VERBS[verb], TROUBLES[kind]
+        trouble = TROUBLES[kind]
+
+        def matches(method: str, path: str) -> bool:
+            hit = VERBS[verb](method, path)
+            self.hits += hit
+            return hit
+
         if not trouble.slow:
             answer = trouble.answer
+            if kind == "503 date" and answer is not None:
+                answer = replace(answer, headers={"Retry-After": _in_seven_seconds()})
             if verb in {"records", "resources", "projects", "service provider", "poll"} and kind == "wrong type":
                 answer = Answer(200, {"results": []})
             self.site.sandbox.faults.append(Fault(matches, answer, handled=trouble.handled, times=times))

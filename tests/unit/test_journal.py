@@ -1,5 +1,6 @@
 """The journal: what is on disk when a crash comes, and what a person reads where it cannot be used."""
 
+import errno
 import os
 import resource
 import sqlite3
@@ -355,6 +356,22 @@ def test_directory_that_cannot_be_made(tmp_path: Path, where: str) -> None:
     with pytest.raises(StateError, match=f"the state directory {tmp_path / where} cannot be used: ") as raised:
         Journal.open(tmp_path / where)
     assert f"writable for this user (uid {os.getuid()})" in raised.value.remedy
+
+
+@pytest.mark.parametrize(("number", "code"), [(errno.ENOSPC, ExitCode.LEFT), (errno.EROFS, ExitCode.CONFIGURATION)])
+def test_disk_without_room_for_a_new_journal(
+    directory: Path, monkeypatch: pytest.MonkeyPatch, number: int, code: ExitCode
+) -> None:
+    """A full disk may have room later, so that systemd tries again; a read-only one is a wrong configuration."""
+
+    def refuse(path: Path, **options: object) -> None:
+        raise OSError(number, os.strerror(number), str(path))
+
+    monkeypatch.setattr(Path, "touch", refuse)
+    with pytest.raises(StateError, match=f"cannot be used: {os.strerror(number)}") as raised:
+        Journal.open(directory)
+    assert raised.value.exit_code is code
+    assert ("Make room" in raised.value.remedy) is (code is ExitCode.LEFT)
 
 
 def test_journal_that_is_a_directory(directory: Path) -> None:

@@ -234,6 +234,20 @@ def test_full_disk_does_not_unlock(directory: Path, monkeypatch: pytest.MonkeyPa
         pass
 
 
+def test_disk_without_room_for_the_lock(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There may be room later: the exit code is one after which systemd tries again."""
+
+    def refuse(path: Path, flags: int, mode: int = 0) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+    directory.mkdir(parents=True)
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(StateError, match=r"\.lock cannot be opened: No space left") as raised:
+        lock_file(directory)
+    assert raised.value.exit_code is ExitCode.LEFT
+    assert "Make room" in raised.value.remedy
+
+
 @pytest.mark.parametrize("where", ["file", "file/below"])
 def test_directory_that_cannot_be_used(tmp_path: Path, where: str) -> None:
     """A path that can be no directory: the error names the lock and how to make the directory."""

@@ -105,11 +105,12 @@ def answers(site: Site, method: str, part: str, answer: Answer) -> None:
     form=st.sampled_from(FORMS),
     place=st.sampled_from(PLACES),
     padding=st.integers(0, 310),
-    log_form=st.sampled_from(["json", "console"]),
+    log_form=st.sampled_from(["json", "console", "logfmt"]),
 )
 @example(before="a/b+", after='"\\&', form=in_base64, place=PLACES[0], padding=270, log_form="json")
 @example(before="w_1999999999_", after="x", form=str, place=PLACES[4], padding=290, log_form="json")
 @example(before="a/", after="+b", form=lower_case_url, place=PLACES[3], padding=285, log_form="console")
+@example(before='"\\', after="=&", form=str, place=PLACES[1], padding=280, log_form="logfmt")
 def test_nothing_of_a_token_leaves_a_round(
     *,
     before: str,

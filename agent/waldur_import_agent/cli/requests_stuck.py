@@ -194,7 +194,7 @@ def _claim(settings: "Settings", request: "BackendResourceRequest") -> "Claim | 
         raise StateError(
             f"the journal {path} cannot be read: {error.strerror}", remedy="Run this as the agent's own user"
         ) from error
-    with Journal.open(settings.state_dir) as journal:
+    with Journal.open_to_read(settings.state_dir) as journal:  # the running agent's: it must not wait for us
         return next((claim for claim in journal.claims(request.offering) if claim.request == request.uuid), None)
 
 

@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from waldur_import_agent.settings.load import Configuration
 
 LAST_SECONDS = 7.0
-"""Seconds that a round has to clean up after it was cut off: killing its child processes takes five at the most."""
+"""Seconds that the process has to clean up after its rounds have ended, or were cut off.
+
+Killing a round's child processes takes five at the most.
+"""
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -104,6 +107,9 @@ async def _answer(
             except asyncio.CancelledError:
                 get_logger().warning("a round was cut off; the next start takes it up again")
                 return reports, True
+        if stop.is_set():
+            # a thread that asks a name server cannot be cancelled, and the interpreter would wait for it
+            exit_after(LAST_SECONDS, ExitCode.LEFT if args.once else ExitCode.OK)
     get_logger().info("agent stopped")
     return reports, False
 

@@ -5,12 +5,14 @@ another agent's result. The rule: Processing with an entry in our journal is our
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
 from http import HTTPStatus
 
+from waldur_import_agent.errors import StoppedError
 from waldur_import_agent.fulfilment.outcome import Ending, Outcome
 from waldur_import_agent.journal import Claim, Journal, Phase
 from waldur_import_agent.log import binding, get_logger
@@ -88,7 +90,7 @@ class Claims:
         for request in requests:
             if stop.is_set():
                 break
-            with binding(request=request.uuid):
+            with binding(request=request.uuid), contextlib.suppress(StoppedError):
                 if await self._take(request.uuid):
                     taken.append(request.uuid)
         return taken
@@ -98,7 +100,7 @@ class Claims:
         self._journal.intend(request, self._offering)
         try:
             await self._effort.once(lambda: self._client.start_processing(request))
-        except WaldurNotAuthenticatedError:
+        except (WaldurNotAuthenticatedError, StoppedError):  # Waldur has not carried it out, or it was not sent
             if not tried_before:
                 self._journal.forget(request)
             raise

@@ -132,8 +132,13 @@ class Problems:
         return encoded[: limit - len(CUT)].decode(errors="ignore") + CUT
 
 
-def _shown(items: Sequence[str]) -> list[str]:
-    lines = [f"  {item}" for item in items[:ITEMS_SHOWN]]
+def first(items: Sequence[str]) -> list[str]:
+    """The first ten, and how many more there are: a file may have thousands of bad lines."""
+    shown = list(items[:ITEMS_SHOWN])
     if len(items) > ITEMS_SHOWN:
-        lines.append(f"  and {len(items) - ITEMS_SHOWN} more")
-    return lines
+        shown.append(f"and {len(items) - ITEMS_SHOWN} more")
+    return shown
+
+
+def _shown(items: Sequence[str]) -> list[str]:
+    return [f"  {item}" for item in first(items)]

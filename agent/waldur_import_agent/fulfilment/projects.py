@@ -8,6 +8,7 @@ request, a longer one costs one for each page and one more, since its first page
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from waldur_import_agent.fulfilment.outcome import first
 from waldur_import_agent.fulfilment.waldur_side import WaldurSide
 from waldur_import_agent.placement import read_directory, read_in_time
 from waldur_import_agent.records import Known, Offering, Project
@@ -125,7 +126,7 @@ class ProjectSources:
         directory = await read_in_time(path, "directory file", read_directory)
         seconds = (now() - directory.written).total_seconds()
         age = _age(seconds)
-        self.warnings += directory.problems
+        self.warnings += first(directory.problems)
         if seconds > self.settings.directory_max_age:
             self.warnings.append(
                 f"the directory file {path} was written {age} ago: newer projects are not in it. Let staff run "

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from waldur_import_agent.fulfilment.mapping import ask_mapping_command
+from waldur_import_agent.fulfilment.outcome import first
 from waldur_import_agent.fulfilment.projects import ProjectSources
 from waldur_import_agent.fulfilment.waldur_side import WaldurSide
 from waldur_import_agent.health.observer import SCANNING
@@ -136,7 +137,12 @@ class Surveyor:
             offering,
             placer,
             known,
-            warnings=(*overrides.problems, *_changed(overrides, scan), *gathered.warnings, *mapped.warnings),
+            warnings=(
+                *first(overrides.problems),
+                *first(_changed(overrides, scan)),
+                *gathered.warnings,
+                *mapped.warnings,
+            ),
             notes=(gathered.note,),
             remarks=(*gathered.remarks, *filter(None, [unfit.problem])),
             projects=gathered.projects,

@@ -7,7 +7,7 @@ from datetime import datetime
 from waldur_import_agent.errors import StateError, StoppedError
 from waldur_import_agent.fulfilment.apply import Applier
 from waldur_import_agent.fulfilment.other_agents import signs_of_others
-from waldur_import_agent.fulfilment.outcome import Problems, RoundReport
+from waldur_import_agent.fulfilment.outcome import Problems, RoundReport, first
 from waldur_import_agent.fulfilment.survey import Survey, Surveyor
 from waldur_import_agent.fulfilment.waldur_side import RecordsCannotBeListedError
 from waldur_import_agent.log import get_logger
@@ -52,8 +52,8 @@ class Work:
         try:
             survey = await self.surveyor.look()
             plan = self.surveyor.plan(survey)
-            others = signs_of_others(survey.known.records, self.identity.instance, self.identity.host, now())
-            for warning in (*survey.warnings, *plan.warnings, *others):
+            others = list(signs_of_others(survey.known.records, self.identity.instance, self.identity.host, now()))
+            for warning in (*survey.warnings, *first(plan.warnings), *first(others)):
                 log.warning("survey", note=warning)
             for remark in survey.remarks:
                 log.log(logging.INFO if remark in self.remarked else logging.WARNING, "survey", note=remark)

@@ -13,6 +13,7 @@ from typing import Any, Self
 
 from waldur_import_agent.errors import StateBusyError, StateError
 from waldur_import_agent.journal.entries import CLAIM_COLUMNS, Claim
+from waldur_import_agent.system import may_pass
 
 SCHEMA_VERSION = 1
 BUSY_SECONDS = 10.0
@@ -72,6 +73,10 @@ class Database:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             path.touch(mode=0o600)
         except OSError as error:
+            if may_pass(error):
+                raise StateBusyError(
+                    f"the state directory {directory} cannot be used: {error.strerror}", remedy="Make room on its disk"
+                ) from error
             raise StateError(
                 f"the state directory {directory} cannot be used: {error.strerror}",
                 remedy=f"It must be writable for this user (uid {os.getuid()}): see state_dir in the configuration",

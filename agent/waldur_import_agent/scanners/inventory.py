@@ -205,5 +205,5 @@ def _number(text: str) -> Any:
     """A number as JSON writes it, or the text for the record form to refuse."""
     try:
         return json.loads(text)
-    except ValueError:  # no JSON, or more digits than Python takes
+    except (ValueError, RecursionError):  # no JSON, more digits than Python takes, or nested without end
         return text

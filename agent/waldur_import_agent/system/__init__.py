@@ -1,6 +1,7 @@
 """What the agent asks of the operating system: the time, waiting, files, and programs that cannot outlive a round."""
 
 from waldur_import_agent.system.files import (
+    may_pass,
     modified,
     open_regular,
     owner_other_than_root,
@@ -34,6 +35,7 @@ __all__ = [
     "for_each",
     "how_to_install",
     "in_daemon_thread",
+    "may_pass",
     "modified",
     "now",
     "open_regular",

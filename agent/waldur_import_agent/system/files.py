@@ -17,6 +17,10 @@ from typing import Any, BinaryIO, TypeVar
 
 READ_SECONDS = 30.0
 """Seconds that reading a small file may take: a file server that hangs answers later, or never."""
+PASSING = frozenset(
+    {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE, errno.ETIMEDOUT}
+)
+"""What may be better later, a full disk for example: the agent is then started again, unlike after a wrong setting."""
 T = TypeVar("T")
 _under_way: dict[Path, Future[Any]] = {}
 """What the threads of `read_in_thread` do now. A thread outlives the loop that began it: this is the process's own."""
@@ -25,6 +29,11 @@ _under_way: dict[Path, Future[Any]] = {}
 def modified(path: Path) -> datetime:
     """When a file was written last, in UTC. Raises OSError."""
     return datetime.fromtimestamp(path.stat().st_mtime, tz=UTC)
+
+
+def may_pass(error: OSError) -> bool:
+    """Whether a later attempt may do better, where a disk is full now for example; not so with a wrong setting."""
+    return error.errno in PASSING
 
 
 def why_unreadable(error: OSError) -> str:

@@ -57,8 +57,17 @@ class Effort:
         return await self._persist(self._settings.read, call)
 
     async def once(self, call: Call[T]) -> T:
-        """Claim: one attempt within its time. Where it fails, the caller looks up what became of it."""
-        return await self._attempt(_Time(self._clock, self._settings.claim.within), call)
+        """Claim: one attempt within its time. Where it fails, the caller looks up what became of it.
+
+        Raises StoppedError, and nothing was sent, where the agent stops while the claim waits for its turn.
+        """
+
+        async def send() -> T:
+            if self._stop.is_set():
+                raise StoppedError("the agent was told to stop")
+            return await call()
+
+        return await self._attempt(_Time(self._clock, self._settings.claim.within), send)
 
     async def create(self, call: Call[T], look_up: Callable[[], Awaitable[T | None]]) -> T:
         """Create something. `look_up` gives what an attempt has created although its answer did not come, or None.

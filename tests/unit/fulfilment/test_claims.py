@@ -515,6 +515,22 @@ async def test_long_texts_are_bounded(site: Site) -> None:
     assert request.error_message.endswith("[cut short]")
 
 
+async def test_thousands_of_bad_lines_leave_room_for_what_to_do(site: Site) -> None:
+    """Ten of them are named, in the log too: the message still has the resources, and the remedy."""
+    site.directory.mkdir(exist_ok=True)
+    overrides = site.directory / "overrides.csv"
+    overrides.write_text("backend_id,project\n" + ",alpha\n" * 3000)
+    site.offering_settings = {"projects": {"rules": [], "overrides_file": str(overrides)}}
+    site.finds("acct1")
+    request = site.ask()
+    with capture_logs() as lines:
+        await site.round()
+    assert "overrides.csv:11: no backend_id; and 2990 more; " in request.error_message
+    assert "plan --output csv" in request.error_message
+    assert "  acct1: " in request.error_message
+    assert len([line for line in lines if line["event"] == "survey"]) < 20
+
+
 # --- finishing
 
 
@@ -658,6 +674,22 @@ async def test_stopped_agent_claims_nothing(site: Site) -> None:
     await site.round()
     assert request.state == "Sent"
     assert site.asked("POST", START) == 0
+
+
+async def test_stop_that_comes_while_a_claim_waits_for_its_turn(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The claim is not sent, and the request is anybody's: the journal does not say that it may be ours."""
+    requests = [site.ask(), site.ask()]
+    intend = Journal.intend
+
+    def stop_then(self: Journal, request: str, offering: str) -> None:
+        intend(self, request, offering)
+        if request == requests[1].uuid:
+            site.stop.set()
+
+    monkeypatch.setattr(Journal, "intend", stop_then)
+    await site.round()
+    assert [request.state for request in requests] == ["Done", "Sent"]
+    assert site.journal_claims() == []
 
 
 async def test_stop_ends_the_waits_of_a_round(site: Site) -> None:

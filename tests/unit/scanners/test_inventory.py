@@ -166,10 +166,11 @@ async def test_csv_as_spreadsheets_write_it(csv: Path) -> None:
     ("name", "line"),
     [("x.jsonl", '{"backend_id": "a", "limits": {"cpu": DIGITS}}'), ("x.csv", "backend_id,limits.cpu\na,DIGITS")],
 )
-async def test_number_with_too_many_digits_is_told(tmp_path: Path, name: str, line: str) -> None:
-    """Python refuses to read a number of thousands of digits: the line is named, nothing crashes."""
+@pytest.mark.parametrize("digits", ["9" * 5000, "[" * 100_000], ids=["many", "nested"])
+async def test_number_with_too_many_digits_is_told(tmp_path: Path, name: str, line: str, digits: str) -> None:
+    """Python refuses to read thousands of digits, or what is nested without end: the line is named, nothing crashes."""
     path = tmp_path / name
-    path.write_text(line.replace("DIGITS", "9" * 5000) + "\n")
+    path.write_text(line.replace("DIGITS", digits) + "\n")
     with pytest.raises(BackendMisconfiguredError, match=rf"{name}:\d"):
         await scan(path)
 

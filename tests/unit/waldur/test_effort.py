@@ -336,6 +336,19 @@ def test_a_stop_does_not_end_an_attempt() -> None:
     simulate(test)
 
 
+def test_no_claim_is_sent_after_a_stop() -> None:
+    """It may have waited for its turn behind the writes of other offerings."""
+
+    async def test(effort: Effort, stop: asyncio.Event) -> None:
+        stop.set()
+        call = Script("claimed")
+        with pytest.raises(StoppedError, match="told to stop"):
+            await effort.once(call)
+        assert call.times == []
+
+    simulate(test)
+
+
 @pytest.mark.usefixtures("_longest_jitter")
 async def test_clock_and_sleep_can_be_replaced() -> None:
     """A test that has no simulated loop can still try again without waiting."""

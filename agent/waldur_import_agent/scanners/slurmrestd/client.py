@@ -53,7 +53,12 @@ class Slurmrestd:
         settings = self._settings
         self._http = httpx.AsyncClient(
             base_url=settings.url or "http://localhost",
-            headers={"Accept": "application/json", "User-Agent": f"waldur-import-agent/{__version__}"},
+            # packed answers would have to be unpacked before anybody can count, and slurmrestd packs none
+            headers={
+                "Accept": "application/json",
+                "Accept-Encoding": "identity",
+                "User-Agent": f"waldur-import-agent/{__version__}",
+            },
             # an answer may take as long as it wants to begin: the time is for all of it
             timeout=httpx.Timeout(None, connect=CONNECT_TIMEOUT),
             transport=httpx.AsyncHTTPTransport(
@@ -130,7 +135,7 @@ class Slurmrestd:
         """An answer with status 200, which may hold errors all the same."""
         document, size, beginning = Document(key, take), 0, b""
         try:
-            async for chunk in response.aiter_bytes():
+            async for chunk in response.aiter_raw():
                 size += len(chunk)
                 beginning = beginning or chunk[:BEGINNING]
                 if size > self._settings.answer_limit:
@@ -160,7 +165,7 @@ class _NothingFoundError(Exception):
 async def _failed(what: str, response: httpx.Response) -> Exception:
     """The error of an answer with another status than 200."""
     body = bytearray()
-    async for chunk in response.aiter_bytes():
+    async for chunk in response.aiter_raw():
         body += chunk
         if len(body) > ERROR_LIMIT:
             break

@@ -32,6 +32,8 @@ class Answers:
         self.hang = threading.Event()
         """Where it is set the server takes every question and answers none."""
         self.ended = threading.Event()
+        self.encoding = ""
+        """How the server says that its answers are packed."""
         self._answers: dict[str, tuple[int, bytes]] = {}
         listed = json.loads((DATA / f"openapi-{self.release}.json").read_text())
         listed["paths"] = {path: {} for path in listed["paths"] if f"/{version}/" in path}
@@ -99,6 +101,8 @@ class _Handler(BaseHTTPRequestHandler):
         with contextlib.suppress(ConnectionError):  # who asked has gone
             self.send_response(status)
             self.send_header("Content-Length", str(len(body)))
+            if answers.encoding:
+                self.send_header("Content-Encoding", answers.encoding)
             self.end_headers()
             self.wfile.write(body)
 

@@ -1,9 +1,11 @@
 """The server: over a port, TLS and a socket; versions; time; what check() says."""
 
 import asyncio
+import gzip
 import ssl
 import sys
 import threading
+import tracemalloc
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -17,6 +19,7 @@ from waldur_import_agent.scanners.base import BackendMisconfiguredError, Backend
 from waldur_import_agent.scanners.slurmrestd import client
 from waldur_import_agent.system import read_in_thread
 
+MIB = 1024 * 1024
 CERTIFICATES = Path(__file__).parents[2] / "waldur/certificates"
 EACH_VERSION = pytest.mark.parametrize("cluster", ["v0.0.38", "v0.0.40", "v0.0.41", "v0.0.42"], indirect=True)
 
@@ -103,6 +106,23 @@ async def test_an_answer_has_a_time_limit(cluster: Cluster) -> None:
     cluster.answers.hang.set()
     with pytest.raises(BackendUnavailableError, match=r"did not end within 0\.05 seconds"):
         await scan(**cluster.settings, timeout=0.05)
+
+
+@pytest.mark.parametrize("status", [200, 500])
+async def test_an_answer_that_was_packed_unasked_is_not_unpacked(cluster: Cluster, status: int) -> None:
+    """A few bytes that unpack to megabytes would be memory before anybody can count them."""
+    body = gzip.compress(gzip.compress(b" " * (32 * MIB)))
+    cluster.answers.put("/openapi/v3", body, status)
+    cluster.answers.encoding = "gzip, gzip"
+    tracemalloc.start()
+    try:
+        with pytest.raises(BackendUnavailableError):
+            await scan(**cluster.settings)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 16 * MIB
+    assert cluster.answers.headers[0]["Accept-Encoding"] == "identity"
 
 
 async def test_other_tasks_go_on_while_a_large_answer_is_read(cluster: Cluster) -> None:
