@@ -123,13 +123,17 @@ class Problems:
         else:
             message = f"The agent itself failed: {type(error).__name__}: {error}. Please report this with the traceback"
         text = "".join(traceback.format_exception(error))
-        return Outcome(Ending.ERRED, self._safe(message, MESSAGE_MAX), self._safe(text, TRACEBACK_MAX), error)
+        # what went wrong stands at a traceback's end
+        last = TRACEBACK_MAX // 2
+        return Outcome(Ending.ERRED, self._safe(message, MESSAGE_MAX), self._safe(text, TRACEBACK_MAX, last), error)
 
-    def _safe(self, text: str, limit: int) -> str:
+    def _safe(self, text: str, limit: int, last: int = 0) -> str:
+        """The text without secrets, in at most `limit` bytes; where it is longer, the `last` bytes are kept."""
         encoded = self._redact(text).replace("\0", "�").encode("utf-8", "replace")
         if len(encoded) <= limit:
             return encoded.decode()
-        return encoded[: limit - len(CUT)].decode(errors="ignore") + CUT
+        end = encoded[len(encoded) - last :].decode(errors="ignore")
+        return encoded[: limit - last - len(CUT)].decode(errors="ignore") + CUT + end
 
 
 def first(items: Sequence[str]) -> list[str]:

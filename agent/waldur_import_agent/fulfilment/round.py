@@ -110,17 +110,21 @@ class Answerer:
             if claim.attempts < ATTEMPTS_MAX:
                 requests.append(claim.request)
             elif claim.attempts == ATTEMPTS_MAX:
-                ended = await self.claims.finish(claim.request, GIVEN_UP)
+                ended = await self._give_up(claim.request)
                 if claim.phase is Phase.AMBIGUOUS:
                     self.journal.count_attempt([claim.request])
                 if ended or claim.phase is Phase.AMBIGUOUS:
                     given_up.append(claim.request)
             else:
-                await self.claims.finish(claim.request, GIVEN_UP)  # after a week it is left to a person
+                await self._give_up(claim.request)  # after a week it is left to a person
         sent = await unless(self.stop, self.claims.sent())
         self.observer.looked(len(sent), len(requests))
         requests += await self.claims.take(sent, self.stop)
         return requests, given_up
+
+    async def _give_up(self, request: str) -> bool:
+        """End a request of which too many attempts were cut off; whether it is ended. No other waits for it."""
+        return await self._end(request, GIVEN_UP) is None
 
     async def _finish(self, report: RoundReport) -> RoundReport:
         self.surveyor.progress(ENDING, 0, 0)
