@@ -7,7 +7,7 @@ returns, yields or keeps in a table is either here or on docs/troubleshooting.md
 DESCRIPTIONS = frozenset(
     {
         "it gave no reason",
-        "… [cut short]",
+        "… [cut short]…",
         ", written … ago",
         "the directory file",
         "the service provider",
