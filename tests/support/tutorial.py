@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 from typing import Self
 
-from support.walk_through import BLOCK, masking, output_of
+from support.walk_through import masking, output_of, with_outputs
 
 PAGE = Path(__file__).parents[2] / "docs" / "tutorial.md"
 SANDBOX = "waldur-import-agent sandbox"
@@ -82,15 +82,8 @@ class Terminal:
 
 async def regenerated(text: str, directory: Path) -> str:
     """The page `text` with what its commands print now."""
-    parts: list[str] = []
-    position = 0
     async with Terminal(directory) as terminal:
-        for block in BLOCK.finditer(text):
-            parts += [text[position : block.start(1)]]
-            for command in re.findall(r"^\$ (.*)$", block[1], re.MULTILINE):
-                parts.append(f"$ {command}\n{await terminal.run(command)}")
-            position = block.end(1)
-    return "".join([*parts, text[position:]])
+        return await with_outputs(text, terminal.run)
 
 
 def main() -> None:

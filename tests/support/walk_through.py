@@ -12,7 +12,7 @@ import re
 import socket
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -153,14 +153,23 @@ async def output_of(command: str, directory: Path, environment: Mapping[str, str
 async def regenerated(text: str, directory: Path) -> str:
     """The page `text` with what its commands print now."""
     mask = masking()
+
+    async def run(command: str) -> str:
+        return mask(await output_of(command, directory))
+
+    async with site(directory):
+        return await with_outputs(text, run)
+
+
+async def with_outputs(text: str, run: Callable[[str], Awaitable[str]]) -> str:
+    """The page `text` with what `run` gives for each command."""
     parts: list[str] = []
     position = 0
-    async with site(directory):
-        for block in BLOCK.finditer(text):
-            parts += [text[position : block.start(1)]]
-            for command in re.findall(r"^\$ (.*)$", block[1], re.MULTILINE):
-                parts.append(f"$ {command}\n{mask(await output_of(command, directory))}")
-            position = block.end(1)
+    for block in BLOCK.finditer(text):
+        parts += [text[position : block.start(1)]]
+        for command in re.findall(r"^\$ (.*)$", block[1], re.MULTILINE):
+            parts.append(f"$ {command}\n{await run(command)}")
+        position = block.end(1)
     return "".join([*parts, text[position:]])
 
 

@@ -55,8 +55,8 @@ def test_a_module_is_hidden_only_in_the_block(monkeypatch: pytest.MonkeyPatch) -
     """In it, an import fails as if it were not installed; afterwards it works, after an error too."""
     monkeypatch.delitem(sys.modules, "colorsys", raising=False)
     with pytest.raises(ModuleNotFoundError), without("colorsys"):
-        import colorsys  # noqa: PLC0415
-    import colorsys  # noqa: PLC0415
+        import colorsys  # noqa: PLC0415 - the import is what is tested
+    import colorsys  # noqa: PLC0415 - the same
 
     assert colorsys.rgb_to_hsv(0, 0, 0) == (0, 0, 0)
 
@@ -64,6 +64,6 @@ def test_a_module_is_hidden_only_in_the_block(monkeypatch: pytest.MonkeyPatch) -
 def test_what_is_loaded_already_is_left_as_it_is() -> None:
     """Hiding it would save nothing, and whoever imports it meanwhile would fail."""
     with without("subprocess"):
-        import subprocess as again  # noqa: PLC0415
+        import subprocess as again  # noqa: PLC0415 - the import is what is tested
     assert again is subprocess
     assert sys.modules["subprocess"] is subprocess

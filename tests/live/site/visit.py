@@ -72,7 +72,7 @@ def noting(page: Page, seen: Visit, site: str) -> Iterator[None]:
         "response": answered,
     }
     for event, listener in listeners.items():
-        page.on(event, listener)  # type: ignore[call-overload]
+        page.on(event, listener)  # type: ignore[call-overload]  # one overload for each event
     try:
         yield
     finally:
@@ -88,7 +88,7 @@ def visit(page: Page, address: str, site: str) -> Visit:
         page.goto(address, wait_until="load")
         page.wait_for_load_state("networkidle")
         found = page.evaluate(LOOK)
-    if found["width"] > page.viewport_size["width"]:  # type: ignore[index]
+    if found["width"] > page.viewport_size["width"]:  # type: ignore[index]  # set for every page
         seen.wrong.append(f"wider than the screen: {found['width']} pixels ({found['wide'][:5]})")
     for picture, alternative, drawn, shown in found["pictures"]:
         if not drawn:
